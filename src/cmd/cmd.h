@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands: one file each, ending in its `struct command`; src/main.c has the table. */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+/* Exit codes of every command. */
+enum {
+	CMD_DONE = 0,
+	CMD_FAILED = 1,
+	CMD_USAGE = 2,
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* "[--json] IMAGE", for usage lines */
+	const char *summary;   /* one line for --help */
+	const char *help;      /* the options, a line each; NULL if there are none */
+	int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command cmd_create;
+extern const struct command cmd_doctor;
+extern const struct command cmd_info;
+extern const struct command cmd_mount;
+extern const struct command cmd_prepare;
+extern const struct command cmd_status;
+extern const struct command cmd_umount;
+
+/*
+ * "platterfs: SUBJECT: what is wrong" on standard error. `error` is a negative errno, said in words
+ * if `reason` is NULL. Returns CMD_FAILED.
+ */
+int cmd_failed(const char *subject, int error, const char *reason);
+
+/*
+ * "platterfs COMMAND: what is wrong", and how it is used. Returns CMD_USAGE. `format` may be NULL
+ * when getopt_long(3) has already said it.
+ */
+int cmd_usage(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The whole help on standard output. Returns CMD_DONE. */
+int cmd_help(const struct command *command);
+
+#endif

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mount/session.h"
+#include "util/log.h"
+#include "util/macros.h"
+
+/* The control thread reads these from a descriptor; nobody else may be interrupted by them. */
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* From here on nobody looks at standard error. */
+static void leave_terminal(void)
+{
+	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	log_to(LOG_TARGET_SYSLOG);
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+}
+
+/* In the process that becomes the daemon. `ready_fd` is told 0 once the mount serves. */
+static int serve(const char *source, const char *mountpoint, struct mount_options *options,
+		 int ready_fd)
+{
+	_cleanup_free_ char *error = NULL;
+	struct session session;
+	char ready = 0;
+	int r;
+
+	block_signals();
+	r = session_start(&session, source, mountpoint, options, &error);
+	if (r < 0)
+		return cmd_failed(source, r, error);
+	if (ready_fd >= 0) {
+		leave_terminal();
+		if (write(ready_fd, &ready, 1) != 1)
+			log_warning("%s: whoever started the mount is gone", mountpoint);
+		close(ready_fd);
+	}
+	return session_wait(&session) < 0 ? CMD_FAILED : CMD_DONE;
+}
+
+/* The daemon's exit code if it ended before it served; it has said why on our standard error. */
+static int wait_ready(int ready_fd, pid_t daemon)
+{
+	char ready;
+	int status;
+	ssize_t length;
+
+	do {
+		length = read(ready_fd, &ready, 1);
+	} while (length < 0 && errno == EINTR);
+	if (length == 1)
+		return CMD_DONE;
+	while (waitpid(daemon, &status, 0) < 0)
+		if (errno != EINTR)
+			return CMD_FAILED;
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "platterfs: the daemon was ended by signal %d\n", WTERMSIG(status));
+	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : CMD_FAILED;
+}
+
+static int serve_in_background(const char *source, const char *mountpoint,
+			       struct mount_options *options)
+{
+	int ready[2];
+	pid_t daemon;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return cmd_failed(source, -errno, NULL);
+	daemon = fork();
+	if (daemon < 0)
+		return cmd_failed(source, -errno, NULL);
+	if (daemon > 0) {
+		close(ready[1]);
+		return wait_ready(ready[0], daemon);
+	}
+	close(ready[0]);
+	setsid();
+	return serve(source, mountpoint, options, ready[1]);
+}
+
+static int mount_run(const struct command *command, int argc, char **argv)
+{
+	static const struct option longs[] = {{"foreground", no_argument, NULL, 'f'},
+					      {"options", required_argument, NULL, 'o'},
+					      {"help", no_argument, NULL, 'h'},
+					      {0}};
+	_cleanup_free_ char *error = NULL;
+	struct mount_options options = {0};
+	bool foreground = false;
+	int option, r;
+
+	while ((option = getopt_long(argc, argv, "fho:", longs, NULL)) >= 0) {
+		if (option == 'h')
+			return cmd_help(command);
+		if (option == '?')
+			return cmd_usage(command, NULL);
+		foreground |= option == 'f';
+		if (option == 'o' && options_parse(&options, optarg, &error) < 0) {
+			fprintf(stderr, "platterfs: %s\n", error ? error : strerror(ENOMEM));
+			return CMD_USAGE;
+		}
+	}
+	if (argc - optind != 2)
+		return cmd_usage(command, "a source and a mount point are needed");
+	r = foreground ? serve(argv[optind], argv[optind + 1], &options, -1)
+		       : serve_in_background(argv[optind], argv[optind + 1], &options);
+	options_destroy(&options);
+	return r;
+}
+
+const struct command cmd_mount = {
+	.name = "mount",
+	.arguments = "[-f] [-o OPTION,...] SOURCE MOUNTPOINT",
+	.summary =
+		"Serves each image of the folder SOURCE, or one image, as a file at MOUNTPOINT.\n"
+		"Returns when the mount serves.",
+	.help = "  -f, --foreground        stay, and log to standard error\n"
+		"  -o type=auto|raw        auto: refuse LUKS images, otherwise raw\n"
+		"  -o discard=keep|zero|punch   what a discard does (keep: refuse it)\n"
+		"  -o require=mapped|any   refuse images whose blocks are not all written\n"
+		"  -o start=BYTES,length=BYTES  a window of the image\n"
+		"  -o engine=auto|io_uring|threads  -o transport=auto|dev\n"
+		"  -o lanes=N,depth=N      threads, and requests each of them has in flight\n"
+		"  -o ro,allow_other,allow_root,auto_unmount,...   as for mount(8) and FUSE\n",
+	.run = mount_run,
+};

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Engine io_uring: the lane's one ring carries FUSE requests in, disk I/O out and replies back, so
+ * that one io_uring_enter(2) does a whole batch of each.
+ *
+ * /dev/fuse is read after a poll on the same ring, as a linked pair, and is non-blocking: a lane
+ * that another one beat to a request gets -EAGAIN. A blocking read could stall in the submission,
+ * with replies of this lane behind it, until somebody sends the next request: perhaps never.
+ */
+#include "data/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "data/lane.h"
+#include "util/log.h"
+
+/* The poll of a linked pair; its completion says nothing that the read does not. */
+#define USER_DATA_POLL 0
+
+static int ring_init(struct lane *lane)
+{
+	/* From the newest kernels to the oldest: 6.1, 5.19, and whatever has io_uring. */
+	static const unsigned flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		IORING_SETUP_COOP_TASKRUN,
+		0,
+	};
+	int r = -EINVAL;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(flags) && r == -EINVAL; i++)
+		r = io_uring_queue_init(4 * lane->depth + 8, &lane->ring, flags[i]);
+	return r;
+}
+
+/*
+ * Buffers are pinned once instead of for each request. Where that is not allowed (RLIMIT_MEMLOCK),
+ * the same works without.
+ */
+static void ring_register(struct lane *lane)
+{
+	struct iovec arena = {.iov_base = lane->arena, .iov_len = lane->arena_bytes};
+
+	lane->ring_pinned = io_uring_register_buffers(&lane->ring, &arena, 1) == 0;
+}
+
+/* Reads of the inbox's eventfd are I/O like any other; there is always one waiting. */
+static void inbox_finished(struct io *io, int64_t result)
+{
+	struct lane *lane = CONTAINER_OF(io, struct lane, inbox_io);
+
+	lane_inbox(lane);
+	io->done = 0;
+	engine_uring.queue(lane, io);
+}
+
+static int uring_start(struct lane *lane)
+{
+	int r = ring_init(lane);
+
+	if (r < 0)
+		return r;
+	ring_register(lane);
+	lane->inbox_io = (struct io){
+		.kind = IO_READ,
+		.fd = lane->inbox_fd,
+		.iov_count = 1,
+		.iov = {{&lane->inbox_count, sizeof(lane->inbox_count)}},
+		.finished = inbox_finished,
+	};
+	engine_uring.queue(lane, &lane->inbox_io);
+	return 0;
+}
+
+static void uring_stop(struct lane *lane)
+{
+	io_uring_queue_exit(&lane->ring);
+}
+
+/* Makes room for `count` entries that must be submitted together. */
+static void ring_reserve(struct lane *lane, unsigned count)
+{
+	while (io_uring_sq_space_left(&lane->ring) < count)
+		io_uring_submit(&lane->ring);
+}
+
+static bool in_arena(const struct lane *lane, const void *bytes)
+{
+	return (const char *)bytes >= lane->arena &&
+	       (const char *)bytes < lane->arena + lane->arena_bytes;
+}
+
+static void queue_transfer(struct lane *lane, struct io_uring_sqe *sqe, struct io *io)
+{
+	uint64_t offset;
+	struct iovec rest = io_remaining(io, &offset);
+	unsigned length = (unsigned)rest.iov_len;
+
+	if (lane->ring_pinned && in_arena(lane, rest.iov_base)) {
+		if (io->kind == IO_READ)
+			io_uring_prep_read_fixed(sqe, io->fd, rest.iov_base, length, offset, 0);
+		else
+			io_uring_prep_write_fixed(sqe, io->fd, rest.iov_base, length, offset, 0);
+	} else {
+		if (io->kind == IO_READ)
+			io_uring_prep_read(sqe, io->fd, rest.iov_base, length, offset);
+		else
+			io_uring_prep_write(sqe, io->fd, rest.iov_base, length, offset);
+	}
+	sqe->rw_flags = io->flags;
+}
+
+static void queue_receive(struct lane *lane, struct io *io)
+{
+	struct io_uring_sqe *sqe;
+
+	if (io->flags & IO_RECEIVE_WAITING) {
+		sqe = io_uring_get_sqe(&lane->ring);
+		io_uring_prep_poll_add(sqe, io->fd, POLLIN | EPOLLEXCLUSIVE);
+		io_uring_sqe_set_data64(sqe, USER_DATA_POLL);
+		sqe->flags |= IOSQE_IO_LINK;
+	}
+	sqe = io_uring_get_sqe(&lane->ring);
+	io_uring_prep_read(sqe, io->fd, io->iov[0].iov_base, (unsigned)io->iov[0].iov_len, 0);
+	io_uring_sqe_set_data(sqe, io);
+}
+
+static void uring_queue(struct lane *lane, struct io *io)
+{
+	struct io_uring_sqe *sqe;
+
+	ring_reserve(lane, 2);
+	if (io->kind == IO_RECEIVE) {
+		queue_receive(lane, io);
+		return;
+	}
+	sqe = io_uring_get_sqe(&lane->ring);
+	if (io->kind == IO_FLUSH)
+		io_uring_prep_fsync(sqe, io->fd, IORING_FSYNC_DATASYNC);
+	else if (io->kind == IO_ALLOCATE)
+		io_uring_prep_fallocate(sqe, io->fd, io->flags, (off_t)io->offset,
+					(off_t)io->length);
+	else if (io->kind == IO_SEND)
+		io_uring_prep_writev(sqe, io->fd, io->iov, io->iov_count, 0);
+	else
+		queue_transfer(lane, sqe, io);
+	io_uring_sqe_set_data(sqe, io);
+}
+
+static void uring_completed(struct lane *lane, const struct io_uring_cqe *cqe)
+{
+	struct io *io = io_uring_cqe_get_data(cqe);
+	int64_t result;
+
+	if (!io)
+		return;
+	if (io_advance(io, cqe->res, &result))
+		io->finished(io, result);
+	else
+		uring_queue(lane, io);
+}
+
+static void uring_wait(struct lane *lane)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head, count = 0;
+	int r = io_uring_submit_and_wait(&lane->ring, 1);
+
+	if (r < 0 && r != -EINTR && r != -EAGAIN && r != -EBUSY)
+		log_error("io_uring: %s", strerror(-r));
+	io_uring_for_each_cqe(&lane->ring, head, cqe)
+	{
+		uring_completed(lane, cqe);
+		count++;
+	}
+	io_uring_cq_advance(&lane->ring, count);
+}
+
+const struct engine engine_uring = {
+	.name = "io_uring",
+	.start = uring_start,
+	.stop = uring_stop,
+	.queue = uring_queue,
+	.wait = uring_wait,
+	.deep = true,
+};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lane is one thread with its own requests, its own descriptor of /dev/fuse and, with engine
+ * io_uring, its own ring. Lanes share nothing on the way of a request but the range lock and the
+ * counters of the volume.
+ */
+#ifndef DATA_LANE_H
+#define DATA_LANE_H
+
+#include <liburing.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "data/request.h"
+#include "data/transport.h"
+#include "util/macros.h"
+
+struct lanes;
+
+struct lane {
+	struct lanes *lanes;
+	const struct engine *engine;
+	const struct transport *transport;
+	unsigned number;
+	pthread_t thread;
+	int start_result;
+
+	/* Requests, and one arena with all their memory. */
+	struct request *requests;
+	struct request *free;
+	unsigned depth; /* requests in all */
+	unsigned busy;  /* requests not free */
+	char *arena;
+	size_t arena_bytes;
+
+	/* Requests that another thread hands back. */
+	pthread_mutex_t inbox_mutex;
+	struct request *inbox;
+	int inbox_fd; /* eventfd(2), readable when the inbox holds something */
+	uint64_t inbox_count;
+
+	/* Transport. */
+	int fuse_fd;
+	unsigned receiving; /* requests that wait for one from FUSE */
+	unsigned wanted;    /* how many should */
+	bool ended;         /* unmounted: no more requests will come */
+
+	/* Engine io_uring. */
+	struct io_uring ring;
+	bool ring_pinned; /* the arena is registered as buffer 0 */
+	struct io inbox_io;
+
+	/* Engine threads. */
+	struct io *ended_first, **ended_last;
+	struct io *receiving_io;
+};
+
+/* All lanes of a session, and what they have in common. */
+struct lanes {
+	/* Set by the caller before lanes_start(). */
+	const struct engine *engine;
+	const struct transport *transport;
+	unsigned count; /* 0: as many as suit engine and machine */
+	unsigned depth; /* requests a lane; 0 likewise */
+	int fuse_fd;    /* of the session; not closed here */
+	/* Takes every request but READ, WRITE, FSYNC, FALLOCATE, LSEEK; ends in request_finish().
+	 */
+	void (*slow)(struct request *request, void *data);
+	void *slow_data;
+
+	/* Set by lanes_start(). */
+	struct lane *lanes;
+	unsigned running;      /* threads; fewer than `count` if the machine allowed no more */
+	uint64_t memory_bytes; /* of all requests */
+	bool memory_locked;
+	sem_t started;
+};
+
+/*
+ * Starts the threads; returns when they serve. 0 or negative errno, and nothing runs then: -EPERM
+ * or -ENOSYS if the engine is forbidden here, -ENOMEM, -EINVAL for more requests than
+ * LANES_REQUESTS_LIMIT.
+ */
+int lanes_start(struct lanes *lanes);
+
+/* Waits until the file system is unmounted and every request has been replied to; frees all. */
+void lanes_join(struct lanes *lanes);
+
+/* Requests of all lanes together: by default, and at most. A request takes a little over 1 MiB. */
+enum {
+	LANES_REQUESTS_DEFAULT = 48,
+	LANES_REQUESTS_LIMIT = 1024
+};
+
+/* For a transport: a request has arrived with `length` bytes at `in`, its payload in the buffer. */
+void lane_received(struct request *request, const struct fuse_in_header *in, uint64_t length);
+
+/* For a transport: takes a free request, or gives one back. */
+struct request *lane_take(struct lane *lane);
+void lane_give(struct request *request);
+
+/* For an engine: carries on with what other threads have handed back. */
+void lane_inbox(struct lane *lane);
+
+/* From any thread: `resume` will be called in the request's own lane. */
+void lane_post(struct request *request, void (*resume)(struct request *request));
+
+/* From the session's thread: the slow request has been replied to, or needs no reply. */
+void request_finish(struct request *request);
+
+#endif

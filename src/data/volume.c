@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "data/volume.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/log.h"
+#include "util/macros.h"
+
+int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes)
+{
+	if (options->start_bytes > image_bytes ||
+	    options->length_bytes > image_bytes - options->start_bytes)
+		return -EINVAL;
+	*ret_bytes = options->length_bytes ? options->length_bytes
+					   : image_bytes - options->start_bytes;
+	return 0;
+}
+
+static int volume_check(struct volume *volume, const struct volume_options *options,
+			const char **ret_reason)
+{
+	bool mapped = extents_mapped(&volume->image.extents) || volume->image.size_bytes == 0;
+	int r = volume_size(options, volume->image.size_bytes, &volume->size_bytes);
+
+	if (r < 0) {
+		*ret_reason = "start= and length= lie outside the image";
+		return r;
+	}
+	if (!mapped && options->require_mapped) {
+		*ret_reason = "not mapped, and require=mapped: run `platterfs prepare` on it";
+		return -EINVAL;
+	}
+	if (!mapped && !volume->image.read_only)
+		log_warning("%s: not mapped, so an fsync costs more than one flush: "
+			    "`platterfs doctor` says why, `platterfs prepare` helps",
+			    volume->name);
+	return 0;
+}
+
+int volume_open(struct volume *volume, int folder_fd, const char *name,
+		const struct volume_options *options, const char **ret_reason)
+{
+	int r = image_open(folder_fd, name, options->read_only ? IMAGE_READ_ONLY : 0,
+			   &volume->image, ret_reason);
+
+	if (r < 0)
+		return r;
+	r = volume_check(volume, options, ret_reason);
+	if (r < 0) {
+		image_close(&volume->image);
+		return r;
+	}
+	volume->start_bytes = options->start_bytes;
+	volume->discard = options->discard;
+	volume->failed = 0;
+	volume->full = false;
+	range_lock_init(&volume->ranges);
+	return 0;
+}
+
+int volume_close(struct volume *volume)
+{
+	const char *reason = NULL;
+	int r = 0;
+
+	if (!volume->image.read_only && !volume->failed) {
+		r = fdatasync(volume->image.direct_fd) < 0 ? -errno : 0;
+		if (r == 0 && image_verify(&volume->image, &reason) < 0)
+			log_warning("%s: %s", volume->name, reason);
+	}
+	if (r < 0)
+		volume_failed(volume, "fsync", r, NULL);
+	range_lock_destroy(&volume->ranges);
+	image_close(&volume->image);
+	return r;
+}
+
+static void count_error(struct volume *volume, const char *what, int error)
+{
+	volume->counters->errors++;
+	volume->counters->last_failed = what;
+	volume->counters->last_error = error;
+}
+
+void volume_failed(struct volume *volume, const char *what, int error, const char *reason)
+{
+	int healthy = 0;
+
+	count_error(volume, what, error);
+	if (atomic_compare_exchange_strong(&volume->failed, &healthy, error))
+		log_error("%s: %s: %s; every fsync fails until the volume is closed and opened",
+			  volume->name, what, reason ? reason : strerror(-error));
+}
+
+void volume_write_failed(struct volume *volume, const char *what, int error, const char *reason)
+{
+	if (error != -ENOSPC && error != -EDQUOT && error != -EFBIG) {
+		volume_failed(volume, what, error, reason);
+		return;
+	}
+	if (!atomic_exchange(&volume->full, true))
+		log_error("%s: %s: %s on the filesystem of the image", volume->name, what,
+			  strerror(-error));
+	count_error(volume, what, error);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* A volume: the plaintext of an image, as its file at the mount shows it. */
+#ifndef DATA_VOLUME_H
+#define DATA_VOLUME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "data/histogram.h"
+#include "data/range_lock.h"
+#include "image/image.h"
+
+/* What happens when somebody punches a hole: mkfs and fstrim do, through a loop device. */
+enum discard {
+	DISCARD_KEEP,  /* EOPNOTSUPP: the extents stay as they are */
+	DISCARD_ZERO,  /* zeros are written */
+	DISCARD_PUNCH, /* the image gets a hole */
+};
+
+struct volume_options {
+	bool read_only;
+	bool require_mapped;
+	enum discard discard;
+	uint64_t start_bytes;  /* window of the image */
+	uint64_t length_bytes; /* 0: to the end of the image */
+};
+
+/* Since the mount; they survive the volume's close. */
+struct volume_counters {
+	_Atomic uint64_t reads, writes, flushes, read_bytes, write_bytes, errors;
+	_Atomic int last_error;            /* negative errno */
+	_Atomic(const char *) last_failed; /* what it was that failed: "write" */
+	struct histogram latency;          /* of READ, WRITE and FSYNC, from arrival to reply */
+};
+
+struct volume {
+	/* Set by volume_open(), unchanged until volume_close(). */
+	const char *name; /* of the caller */
+	struct image image;
+	uint64_t start_bytes; /* of the volume in the image */
+	uint64_t size_bytes;
+	enum discard discard;
+
+	struct range_lock ranges;
+	/*
+	 * 0, or the negative errno of the first write or flush that failed. From then on every
+	 * flush fails until the volume is opened anew: what the device lost stays lost.
+	 */
+	_Atomic int failed;
+	_Atomic bool full;                /* logged that the disk is full */
+	struct volume_counters *counters; /* of the caller */
+};
+
+/*
+ * Opens `name` beneath `folder_fd` as image_open() does, for writing unless options->read_only.
+ * volume->name and volume->counters are the caller's and must be set. 0, or negative errno and
+ * *ret_reason (may be NULL): image_open's, -EINVAL for a window outside the image or an image that
+ * is not mapped though that is required.
+ */
+int volume_open(struct volume *volume, int folder_fd, const char *name,
+		const struct volume_options *options, const char **ret_reason);
+
+/* Flushes unless read-only or failed, and closes. 0 or the negative errno of the flush. */
+int volume_close(struct volume *volume);
+
+/* Size that the volume of an image of `image_bytes` has. -EINVAL: the window is outside. */
+int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes);
+
+/*
+ * Notes that `what` ("read", "fsync") failed with the negative errno `error`, because of `reason`
+ * (NULL: the errno says it): counts it, logs it if it is the first, and from now on every flush
+ * fails.
+ */
+void volume_failed(struct volume *volume, const char *what, int error, const char *reason);
+
+/*
+ * The same for something that writes. If the disk was merely full, flushes go on: the writer has
+ * been told, nothing of his was accepted, and room may be made.
+ */
+void volume_write_failed(struct volume *volume, const char *what, int error, const char *reason);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image: the file on the disk that a volume is made of. Opening one checks that it is a regular
+ * file, takes the locks that keep a second writer out, learns how direct I/O must be aligned and
+ * drops what the page cache holds of it.
+ */
+#ifndef IMAGE_IMAGE_H
+#define IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "image/extents.h"
+
+/* The page cache works in units of this; a partial last block is written through it. */
+#define IMAGE_PAGE_BYTES 4096u
+
+struct image {
+	int direct_fd;   /* O_DIRECT: every block but a partial last one */
+	int buffered_fd; /* the same file through the page cache: partial last block, FIEMAP */
+	bool read_only;
+	uint64_t size_bytes;
+	uint32_t block_bytes;  /* offset and length of direct I/O are multiples of this */
+	uint32_t memory_bytes; /* and its memory address of this */
+	/*
+	 * End of what direct I/O may write: size_bytes, or where the last page starts if the size
+	 * is no multiple of block_bytes (direct I/O would lengthen the file).
+	 */
+	uint64_t direct_end_bytes;
+	struct extent_summary extents; /* when it was opened */
+	_Atomic bool punched;          /* we have made holes since */
+	dev_t device;                  /* identity: st_dev, st_ino */
+	ino_t inode;
+};
+
+enum image_flags {
+	IMAGE_READ_ONLY = 1 << 0, /* open for reading; a shared lock */
+	IMAGE_NO_SCAN = 1 << 1,   /* leave `extents` empty */
+};
+
+/*
+ * Opens `name` beneath `folder_fd` (AT_FDCWD: any path; symbolic links are followed only then).
+ * The caller owns *ret_image and ends it with image_close(). On failure negative errno, *ret_image
+ * untouched and *ret_reason a static sentence for the user (may be NULL: strerror says it all):
+ *   -EBUSY     someone else has it open for writing (or anyone, when we want to write)
+ *   -EINVAL    not a regular file, or the filesystem has no direct I/O
+ *   -ELOOP, -EXDEV   a symbolic link, or outside the folder
+ *   -EROFS, -EACCES, -ENOENT, ...  as open(2)
+ */
+int image_open(int folder_fd, const char *name, unsigned flags, struct image *ret_image,
+	       const char **ret_reason);
+
+/* Closes both descriptors, which releases the locks. Does not flush. */
+void image_close(struct image *image);
+
+/*
+ * Whether the image still is what was opened. 0, or -EIO and *ret_reason a static sentence: it was
+ * truncated or lengthened, its blocks were taken away, or nothing names it any more.
+ */
+int image_verify(const struct image *image, const char **ret_reason);
+
+/* Says that we make holes in it: fewer blocks than before are then no surprise. */
+void image_punched(struct image *image);
+
+/*
+ * A descriptor of `name` beneath `folder_fd` that opens nothing: O_PATH, refusing all but regular
+ * files, so that neither a FIFO nor a device notices. The caller closes it. Errors as image_open.
+ */
+int image_find(int folder_fd, const char *name, const char **ret_reason);
+
+/*
+ * Locks as qemu takes them (file-posix.c: bytes 100 + permission for what we do, 200 + permission
+ * for what we do not let others do, as open-file-description locks), so that qemu-img, another
+ * platterfs and ourselves refuse each other. A writer shares nothing but reading; a reader shares
+ * reading. 0, or -EBUSY. The lock goes with the last descriptor of the open file.
+ */
+int image_lock(int fd, bool writer);
+
+#endif

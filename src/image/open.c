@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include "image/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "util/macros.h"
+
+/*
+ * Beneath a folder no symbolic link is followed and no ".." leaves, whatever happens to the names
+ * meanwhile. AT_FDCWD stands for a path that the user himself gave.
+ */
+static int open_path(int folder_fd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd;
+
+	if (folder_fd == AT_FDCWD)
+		how.resolve = 0;
+	fd = (int)syscall(SYS_openat2, folder_fd, name, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+int image_find(int folder_fd, const char *name, const char **ret_reason)
+{
+	_cleanup_fd_ int fd = open_path(folder_fd, name);
+	struct stat status;
+	int found;
+
+	if (fd < 0) {
+		*ret_reason = NULL;
+		return fd;
+	}
+	if (fstat(fd, &status) < 0) {
+		*ret_reason = NULL;
+		return -errno;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		*ret_reason = "not a regular file";
+		return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+	}
+	found = fd;
+	fd = -1;
+	return found;
+}
+
+/* The very file that an O_PATH descriptor stands for, whatever its name means by now. */
+static int open_again(int path_fd, int flags)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * Without STATX_DIOALIGN (Linux < 6.1, or a filesystem that does not tell) a page is what every
+ * filesystem with direct I/O accepts.
+ */
+static int learn_alignment(struct image *image)
+{
+	struct statx status;
+
+	image->block_bytes = image->memory_bytes = IMAGE_PAGE_BYTES;
+	if (statx(image->direct_fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) < 0)
+		return errno == ENOSYS ? 0 : -errno;
+	if (!(status.stx_mask & STATX_DIOALIGN))
+		return 0;
+	if (status.stx_dio_offset_align == 0 || status.stx_dio_offset_align > IMAGE_PAGE_BYTES ||
+	    status.stx_dio_mem_align > IMAGE_PAGE_BYTES)
+		return -EINVAL;
+	image->block_bytes = (uint32_t)max_u64(status.stx_dio_offset_align, 512);
+	image->memory_bytes = (uint32_t)max_u64(status.stx_dio_mem_align, 1);
+	return 0;
+}
+
+static int learn_geometry(struct image *image)
+{
+	struct stat status;
+
+	if (fstat(image->direct_fd, &status) < 0)
+		return -errno;
+	image->size_bytes = (uint64_t)status.st_size;
+	image->device = status.st_dev;
+	image->inode = status.st_ino;
+	image->direct_end_bytes = image->size_bytes % image->block_bytes
+					  ? round_down(image->size_bytes, IMAGE_PAGE_BYTES)
+					  : image->size_bytes;
+	return 0;
+}
+
+/* What cp or create left in the page cache is written, then dropped: nothing is cached twice. */
+static int drop_cache(const struct image *image)
+{
+	if (!image->read_only && fdatasync(image->buffered_fd) < 0)
+		return -errno;
+	return -posix_fadvise(image->buffered_fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+static int image_learn(struct image *image, unsigned flags, const char **ret_reason)
+{
+	int r = image_lock(image->direct_fd, !image->read_only);
+
+	if (r == -EBUSY)
+		*ret_reason = "in use by another program";
+	if (r < 0)
+		return r;
+	r = learn_alignment(image);
+	if (r == -EINVAL)
+		*ret_reason = "its filesystem has no direct I/O";
+	if (r == 0)
+		r = learn_geometry(image);
+	if (r == 0)
+		r = drop_cache(image);
+	if (r == 0 && !(flags & IMAGE_NO_SCAN)) {
+		r = extents_summary(image->buffered_fd, image->size_bytes, &image->extents);
+		/* A filesystem that cannot tell its extents is unmapped, not unusable. */
+		if (r == -EOPNOTSUPP) {
+			image->extents = (struct extent_summary){.encoded = image->size_bytes};
+			r = 0;
+		}
+	}
+	return r;
+}
+
+int image_open(int folder_fd, const char *name, unsigned flags, struct image *ret_image,
+	       const char **ret_reason)
+{
+	struct image image = {.direct_fd = -1, .buffered_fd = -1};
+	int access = flags & IMAGE_READ_ONLY ? O_RDONLY : O_RDWR;
+	_cleanup_fd_ int path_fd = image_find(folder_fd, name, ret_reason);
+	int r;
+
+	if (path_fd < 0)
+		return path_fd;
+	*ret_reason = NULL;
+	image.read_only = flags & IMAGE_READ_ONLY;
+	r = image.direct_fd = open_again(path_fd, access | O_DIRECT);
+	if (r == -EINVAL)
+		*ret_reason = "its filesystem has no direct I/O";
+	if (r >= 0)
+		r = image.buffered_fd = open_again(path_fd, access);
+	if (r >= 0)
+		r = image_learn(&image, flags, ret_reason);
+	if (r < 0) {
+		image_close(&image);
+		return r;
+	}
+	*ret_image = image;
+	return 0;
+}
+
+void image_close(struct image *image)
+{
+	if (image->buffered_fd >= 0)
+		close(image->buffered_fd);
+	if (image->direct_fd >= 0)
+		close(image->direct_fd);
+	image->direct_fd = image->buffered_fd = -1;
+}
+
+void image_punched(struct image *image)
+{
+	image->punched = true;
+}
+
+int image_verify(const struct image *image, const char **ret_reason)
+{
+	struct stat status;
+
+	if (fstat(image->direct_fd, &status) < 0)
+		*ret_reason = "its status cannot be read";
+	else if (status.st_nlink == 0)
+		*ret_reason = "the image was unlinked: nothing names it any more";
+	else if ((uint64_t)status.st_size != image->size_bytes)
+		*ret_reason = "the size of the image was changed by another program";
+	else if (extents_mapped(&image->extents) && !image->punched &&
+		 (uint64_t)status.st_blocks * 512 < image->size_bytes)
+		*ret_reason = "blocks of the image were taken away by another program";
+	else
+		return 0;
+	return -EIO;
+}

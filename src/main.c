@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/* platterfs: the command table. Without a command's name, it mounts. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "util/macros.h"
+
+static const struct command *const commands[] = {
+	&cmd_mount, &cmd_umount, &cmd_create, &cmd_prepare, &cmd_info, &cmd_doctor, &cmd_status,
+};
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static void help_print(FILE *out)
+{
+	fprintf(out, "platterfs: disk images as durable block files\n\n");
+	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+		fprintf(out, "  platterfs %-9s %s\n", commands[i]->name, commands[i]->arguments);
+	fprintf(out, "\nplatterfs COMMAND --help says more; without a command, it mounts.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		help_print(stderr);
+		return CMD_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help_print(stdout);
+		return CMD_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("platterfs %s\n", PLATTERFS_VERSION);
+		return CMD_DONE;
+	}
+	command = command_find(argv[1]);
+	if (!command)
+		return cmd_mount.run(&cmd_mount, argc, argv);
+	return command->run(command, argc - 1, argv + 1);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How commands talk to the daemon of a mount: a socket in /run/platterfs (root) or
+ * $XDG_RUNTIME_DIR/platterfs, named after the daemon's process. A client sends one word:
+ *   status   gets a JSON object, as in `platterfs status --json`
+ *   wait     gets "done\n" when all is flushed and closed, "failed\n" if that failed; a connection
+ *            that ends without either means that the daemon died
+ */
+#ifndef MOUNT_CONTROL_H
+#define MOUNT_CONTROL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct json_object;
+struct session;
+
+enum {
+	CONTROL_WAITERS = 16 /* commands that may wait for the end of one mount */
+};
+
+struct control {
+	struct session *session;
+	pthread_t thread;
+	char *path;    /* of the socket; NULL: none could be made */
+	int listen_fd; /* -1 likewise */
+	int signal_fd;
+	int stop_fd; /* eventfd(2) */
+	int waiters[CONTROL_WAITERS];
+	unsigned waiter_count;
+};
+
+/* SIGTERM, SIGINT and SIGHUP must be blocked in all threads. 0 or negative errno. */
+int control_start(struct control *control, struct session *session);
+
+/* Tells the waiters how it ended. */
+void control_stop(struct control *control, int result);
+
+/*
+ * For commands. Calls `each` with the status of every mount that answers, until it returns
+ * nonzero, which is returned. *mount is freed afterwards.
+ */
+int control_each(int (*each)(struct json_object *mount, const char *socket_path, void *data),
+		 void *data);
+
+/* Connects and sends a word. A descriptor for the answer, or negative errno. */
+int control_ask(const char *socket_path, const char *word);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The images of a folder at one moment: the names of its regular files. */
+#ifndef MOUNT_LISTING_H
+#define MOUNT_LISTING_H
+
+#include <stddef.h>
+
+struct listing {
+	char **names;
+	size_t count, room;
+};
+
+/*
+ * Lists the folder behind an O_PATH descriptor; only the name `only` unless that is NULL. 0 or
+ * negative errno. The caller ends it with listing_free().
+ */
+int listing_new(int folder_fd, const char *only, struct listing **ret_listing);
+void listing_free(struct listing *listing);
+
+#endif

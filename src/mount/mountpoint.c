@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "mount/mountpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <libmount/libmount.h>
+#include <limits.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "util/macros.h"
+
+extern char **environ;
+
+/* Only the way to it is resolved; its own name is taken as it is. */
+static int resolve_parent(const char *path, char **ret_path)
+{
+	_cleanup_free_ char *for_folder = strdup(path), *for_name = strdup(path), *folder = NULL;
+
+	if (!for_folder || !for_name)
+		return -ENOMEM;
+	folder = realpath(dirname(for_folder), NULL);
+	if (!folder)
+		return -errno;
+	return asprintf(ret_path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
+			basename(for_name)) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+int mountpoint_resolve(const char *path, char **ret_path)
+{
+	char *resolved = realpath(path, NULL);
+
+	if (resolved) {
+		*ret_path = resolved;
+		return 0;
+	}
+	if (errno != ENOTCONN && errno != EACCES && errno != ECONNABORTED)
+		return -errno;
+	return resolve_parent(path, ret_path);
+}
+
+static int find_type(const char *path, char type[64])
+{
+	struct libmnt_table *table = mnt_new_table();
+	struct libmnt_fs *fs;
+	int r = table ? mnt_table_parse_mtab(table, NULL) : -ENOMEM;
+
+	if (r == 0) {
+		fs = mnt_table_find_target(table, path, MNT_ITER_BACKWARD);
+		r = fs ? 0 : -ENOENT;
+		if (fs)
+			snprintf(type, 64, "%s", mnt_fs_get_fstype(fs));
+	}
+	mnt_unref_table(table);
+	return r;
+}
+
+int mountpoint_is_ours(const char *path)
+{
+	char type[64] = "";
+	int r = find_type(path, type);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : strcmp(type, "fuse.platterfs") == 0;
+}
+
+bool mountpoint_is_dead(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
+		return false;
+	return mountpoint_is_ours(path) > 0;
+}
+
+/* What it prints is for us: the caller says in one line what went wrong. */
+static int fusermount(const char *path, bool lazy)
+{
+	char *arguments[] = {"fusermount3", "-u", "-q", "--", (char *)path, NULL, NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t child;
+	int status, r;
+
+	if (lazy)
+		memcpy(&arguments[3], (char *[]){"-z", "--", (char *)path}, 3 * sizeof(char *));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	r = -posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r < 0)
+		return r;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}
+
+int mountpoint_unmount(const char *path, bool lazy)
+{
+	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+		return 0;
+	return errno == EPERM ? fusermount(path, lazy) : -errno;
+}

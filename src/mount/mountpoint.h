@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Mount points: what is mounted there, and how it goes away, with root and without. */
+#ifndef MOUNT_MOUNTPOINT_H
+#define MOUNT_MOUNTPOINT_H
+
+#include <stdbool.h>
+
+/*
+ * The absolute path of a mount point, without asking the file system that is mounted there (it may
+ * be dead, or another user's). To be freed by the caller. 0 or negative errno.
+ */
+int mountpoint_resolve(const char *path, char **ret_path);
+
+/* Whether platterfs is mounted at an absolute path. Negative errno if mountinfo cannot be read. */
+int mountpoint_is_ours(const char *path);
+
+/* Whether a daemon that served `path` died and left the mount behind. */
+bool mountpoint_is_dead(const char *path);
+
+/*
+ * Unmounts, as root with umount2(2), otherwise with fusermount3(1). `lazy`: it disappears now, and
+ * those who still use it may go on. 0 or negative errno: -EBUSY, -EPERM, -ENOENT without
+ * fusermount3.
+ */
+int mountpoint_unmount(const char *path, bool lazy);
+
+#endif

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+#include "mount/namespace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <search.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "mount/listing.h"
+#include "mount/node.h"
+#include "util/macros.h"
+
+/* Names and sizes change beside the mount: the kernel asks each time. */
+#define VALID_SECONDS 0.0
+
+static struct namespace *names_of(fuse_req_t request)
+{
+	return fuse_req_userdata(request);
+}
+
+static bool is_folder(const struct namespace *names, fuse_ino_t inode)
+{
+	return inode == FUSE_ROOT_ID && !names->root_is_image;
+}
+
+/* The node of an inode number that we gave to the kernel; looks up the root if it is an image. */
+static int node_of(struct namespace *names, fuse_ino_t inode, struct node **ret_node)
+{
+	struct stat status;
+
+	if (inode != FUSE_ROOT_ID) {
+		*ret_node = (struct node *)(uintptr_t)inode;
+		return 0;
+	}
+	return names->root_is_image ? node_find(names, names->only, ret_node, &status) : -EISDIR;
+}
+
+/* Owner, mode and times are the image's, the size is the volume's. */
+static void attributes_of(const struct namespace *names, const struct node *node,
+			  const struct stat *image, struct stat *ret_attributes)
+{
+	uint64_t size;
+
+	*ret_attributes = *image;
+	ret_attributes->st_nlink = 1;
+	if (node->opens > 0)
+		size = node->volume.size_bytes;
+	else if (volume_size(&names->options->volume, (uint64_t)image->st_size, &size) < 0)
+		size = 0;
+	ret_attributes->st_size = (off_t)size;
+}
+
+static int attributes_get(struct namespace *names, fuse_ino_t inode, struct stat *ret_attributes)
+{
+	struct stat status;
+	struct node *node;
+	int r;
+
+	if (is_folder(names, inode))
+		return fstat(names->folder_fd, ret_attributes) < 0 ? -errno : 0;
+	r = node_of(names, inode, &node);
+	if (r == 0)
+		r = node_status(names, node, &status);
+	if (r == 0)
+		attributes_of(names, node, &status, ret_attributes);
+	return r;
+}
+
+/* Operations, in the order of fuse_lowlevel.h ------------------------------ */
+
+static void names_init(void *data, struct fuse_conn_info *connection)
+{
+	/* O_TRUNC must reach setattr, which ignores it: else the kernel takes the size for 0. */
+	connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+	connection->want |= connection->capable & FUSE_CAP_ASYNC_DIO;
+	connection->max_write = 1 << 20;
+	/* A loop device has 128 requests in flight; 12, the default, would strangle it. */
+	connection->max_background = 256;
+	connection->congestion_threshold = 192;
+}
+
+static void names_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	struct namespace *names = names_of(request);
+	struct fuse_entry_param entry = {.attr_timeout = VALID_SECONDS,
+					 .entry_timeout = VALID_SECONDS};
+	struct stat status;
+	struct node *node;
+	int r = -ENOENT;
+
+	if (!is_folder(names, parent))
+		r = -ENOTDIR;
+	else if (!names->only || strcmp(names->only, name) == 0)
+		r = node_find(names, name, &node, &status);
+	if (r < 0) {
+		fuse_reply_err(request, -r);
+		return;
+	}
+	node->lookups++;
+	entry.ino = (uintptr_t)node;
+	attributes_of(names, node, &status, &entry.attr);
+	if (fuse_reply_entry(request, &entry) < 0)
+		node_forget(names, node, 1);
+}
+
+static void forget(struct namespace *names, fuse_ino_t inode, uint64_t lookups)
+{
+	if (inode != FUSE_ROOT_ID)
+		node_forget(names, (struct node *)(uintptr_t)inode, lookups);
+}
+
+static void names_forget(fuse_req_t request, fuse_ino_t inode, uint64_t lookups)
+{
+	forget(names_of(request), inode, lookups);
+	fuse_reply_none(request);
+}
+
+static void names_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(names_of(request), forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(request);
+}
+
+static void names_getattr(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)
+{
+	struct stat attributes;
+	int r = attributes_get(names_of(request), inode, &attributes);
+
+	if (r < 0)
+		fuse_reply_err(request, -r);
+	else
+		fuse_reply_attr(request, &attributes, VALID_SECONDS);
+}
+
+/*
+ * As on a block device: its size stays, whoever asks for another is told so. O_TRUNC is ignored; it
+ * arrives as size 0 without a file, and so does truncate(2) to 0. Times are the image's business.
+ */
+static int attributes_allowed(const struct stat *now, const struct stat *wanted, int set, bool file)
+{
+	bool ignored = !file && wanted->st_size == 0;
+
+	if (set & FUSE_SET_ATTR_SIZE && wanted->st_size != now->st_size && !ignored)
+		return -EINVAL;
+	if ((set & FUSE_SET_ATTR_MODE && (wanted->st_mode ^ now->st_mode) & 07777) ||
+	    (set & FUSE_SET_ATTR_UID && wanted->st_uid != now->st_uid) ||
+	    (set & FUSE_SET_ATTR_GID && wanted->st_gid != now->st_gid))
+		return -EPERM;
+	return 0;
+}
+
+static void names_setattr(fuse_req_t request, fuse_ino_t inode, struct stat *wanted, int set,
+			  struct fuse_file_info *file)
+{
+	struct stat now;
+	int r = attributes_get(names_of(request), inode, &now);
+
+	if (r == 0)
+		r = attributes_allowed(&now, wanted, set, file != NULL);
+	if (r < 0)
+		fuse_reply_err(request, -r);
+	else
+		fuse_reply_attr(request, &now, VALID_SECONDS);
+}
+
+/* Names are the folder's; through the mount nobody makes, moves or removes one. */
+static void refuse(fuse_req_t request)
+{
+	fuse_reply_err(request, EPERM);
+}
+
+static void names_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+			dev_t device)
+{
+	refuse(request);
+}
+
+static void names_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	refuse(request);
+}
+
+static void names_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	refuse(request);
+}
+
+static void names_symlink(fuse_req_t request, const char *target, fuse_ino_t parent,
+			  const char *name)
+{
+	refuse(request);
+}
+
+static void names_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
+			 fuse_ino_t new_parent, const char *new_name, unsigned flags)
+{
+	refuse(request);
+}
+
+static void names_link(fuse_req_t request, fuse_ino_t inode, fuse_ino_t parent, const char *name)
+{
+	refuse(request);
+}
+
+static void names_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+			 struct fuse_file_info *file)
+{
+	refuse(request);
+}
+
+static void names_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)
+{
+	struct namespace *names = names_of(request);
+	struct node *node = NULL;
+	int r = node_of(names, inode, &node);
+
+	if (r == 0)
+		r = node_open(names, node, file->flags);
+	if (r < 0) {
+		fuse_reply_err(request, -r);
+		return;
+	}
+	file->fh = (uintptr_t)&node->volume;
+	file->direct_io = 1;
+	if (fuse_reply_open(request, file) < 0)
+		node_close(names, node);
+}
+
+static void names_release(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)
+{
+	struct volume *volume = (struct volume *)(uintptr_t)file->fh;
+
+	node_close(names_of(request), CONTAINER_OF(volume, struct node, volume));
+	fuse_reply_err(request, 0);
+}
+
+static void names_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)
+{
+	struct namespace *names = names_of(request);
+	struct listing *listing;
+	int r = listing_new(names->folder_fd, names->only, &listing);
+
+	if (r < 0) {
+		fuse_reply_err(request, -r);
+		return;
+	}
+	file->fh = (uintptr_t)listing;
+	if (fuse_reply_open(request, file) < 0)
+		listing_free(listing);
+}
+
+static void names_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
+			  struct fuse_file_info *file)
+{
+	static const char *const dots[] = {".", ".."};
+	const struct listing *listing = (struct listing *)(uintptr_t)file->fh;
+	_cleanup_free_ char *bytes = malloc(size);
+	size_t used = 0;
+
+	if (!bytes) {
+		fuse_reply_err(request, ENOMEM);
+		return;
+	}
+	for (size_t i = (size_t)offset; i < listing->count + 2; i++) {
+		const char *name = i < 2 ? dots[i] : listing->names[i - 2];
+		/* Inode numbers come with the lookup; here they only must not be 0. */
+		struct stat status = {.st_mode = i < 2 ? S_IFDIR : S_IFREG, .st_ino = 1};
+		size_t bytes_needed = fuse_add_direntry(request, bytes + used, size - used, name,
+							&status, (off_t)i + 1);
+
+		if (bytes_needed > size - used)
+			break;
+		used += bytes_needed;
+	}
+	fuse_reply_buf(request, bytes, used);
+}
+
+static void names_releasedir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)
+{
+	listing_free((struct listing *)(uintptr_t)file->fh);
+	fuse_reply_err(request, 0);
+}
+
+static void names_statfs(fuse_req_t request, fuse_ino_t inode)
+{
+	struct statvfs status;
+
+	if (fstatvfs(names_of(request)->folder_fd, &status) < 0)
+		fuse_reply_err(request, errno);
+	else
+		fuse_reply_statfs(request, &status);
+}
+
+/* Start and end ------------------------------------------------------------ */
+
+static int split_source(struct namespace *names, const char *path, char **ret_folder)
+{
+	_cleanup_free_ char *for_folder = strdup(path), *for_name = strdup(path);
+
+	if (!for_folder || !for_name)
+		return -ENOMEM;
+	names->only = strdup(basename(for_name));
+	*ret_folder = strdup(dirname(for_folder));
+	return names->only && *ret_folder ? 0 : -ENOMEM;
+}
+
+static int find_source(struct namespace *names, const char *source, const char **ret_reason)
+{
+	_cleanup_free_ char *path = realpath(source, NULL), *folder = NULL;
+	struct stat status;
+	int r = 0;
+
+	if (!path || stat(path, &status) < 0)
+		return -errno;
+	if (S_ISREG(status.st_mode)) {
+		r = split_source(names, path, &folder);
+	} else if (!S_ISDIR(status.st_mode)) {
+		*ret_reason = "neither a folder nor an image";
+		r = -EINVAL;
+	}
+	if (r < 0)
+		return r;
+	names->folder_fd = open(folder ? folder : path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return names->folder_fd < 0 ? -errno : 0;
+}
+
+int namespace_open(struct namespace *names, const char *source, const char *mountpoint,
+		   const struct mount_options *options, const char **ret_reason)
+{
+	struct stat status;
+	int r;
+
+	*names = (struct namespace){.folder_fd = -1, .options = options};
+	pthread_mutex_init(&names->mutex, NULL);
+	r = find_source(names, source, ret_reason);
+	if (r == 0 && stat(mountpoint, &status) < 0)
+		r = -errno;
+	if (r == 0 && S_ISREG(status.st_mode))
+		names->root_is_image = true;
+	if (r == 0 && names->root_is_image && !names->only) {
+		*ret_reason = "a folder of images needs a folder to be mounted at";
+		r = -ENOTDIR;
+	}
+	if (r < 0)
+		namespace_close(names);
+	return r;
+}
+
+/* tdestroy(3) hands no data along; one session a process. */
+static int close_result;
+
+static void node_end(void *data)
+{
+	struct node *node = data;
+
+	if (node->opens > 0) {
+		int r = volume_close(&node->volume);
+
+		close_result = close_result ? close_result : r;
+	}
+	node_free(node);
+}
+
+int namespace_close(struct namespace *names)
+{
+	close_result = 0;
+	tdestroy(names->nodes, node_end);
+	names->nodes = NULL;
+	if (names->folder_fd >= 0)
+		close(names->folder_fd);
+	free(names->only);
+	pthread_mutex_destroy(&names->mutex);
+	return close_result;
+}
+
+const struct fuse_lowlevel_ops namespace_ops = {
+	.init = names_init,
+	.lookup = names_lookup,
+	.forget = names_forget,
+	.forget_multi = names_forget_multi,
+	.getattr = names_getattr,
+	.setattr = names_setattr,
+	.mknod = names_mknod,
+	.mkdir = names_mkdir,
+	.unlink = names_unlink,
+	.rmdir = names_unlink,
+	.symlink = names_symlink,
+	.rename = names_rename,
+	.link = names_link,
+	.create = names_create,
+	.open = names_open,
+	.release = names_release,
+	.opendir = names_opendir,
+	.readdir = names_readdir,
+	.releasedir = names_releasedir,
+	.statfs = names_statfs,
+};

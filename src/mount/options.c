@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "mount/options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/engine.h"
+#include "data/lane.h"
+#include "data/transport.h"
+#include "util/macros.h"
+#include "util/size.h"
+
+/* What an option does with its value; the value is NULL if there is no "=". -EINVAL: a bad one. */
+typedef int option_set(struct mount_options *options, const char *value);
+
+static int set_type(struct mount_options *options, const char *value)
+{
+	options->type_raw = strcmp(value, "raw") == 0;
+	return options->type_raw || strcmp(value, "auto") == 0 ? 0 : -EINVAL;
+}
+
+static int set_engine(struct mount_options *options, const char *value)
+{
+	static const struct engine *const engines[] = {&engine_uring, &engine_threads};
+
+	options->engine = NULL;
+	for (size_t i = 0; i < ARRAY_LENGTH(engines); i++)
+		if (strcmp(engines[i]->name, value) == 0)
+			options->engine = engines[i];
+	return options->engine || strcmp(value, "auto") == 0 ? 0 : -EINVAL;
+}
+
+static int set_transport(struct mount_options *options, const char *value)
+{
+	static const struct transport *const transports[] = {&transport_dev};
+
+	options->transport = NULL;
+	for (size_t i = 0; i < ARRAY_LENGTH(transports); i++)
+		if (strcmp(transports[i]->name, value) == 0)
+			options->transport = transports[i];
+	return options->transport || strcmp(value, "auto") == 0 ? 0 : -EINVAL;
+}
+
+static int set_count(unsigned *ret_count, const char *value)
+{
+	uint64_t count;
+	int r = number_parse(value, LANES_REQUESTS_LIMIT, &count);
+
+	if (r < 0 || count == 0)
+		return -EINVAL;
+	*ret_count = (unsigned)count;
+	return 0;
+}
+
+static int set_lanes(struct mount_options *options, const char *value)
+{
+	return set_count(&options->lanes, value);
+}
+
+static int set_depth(struct mount_options *options, const char *value)
+{
+	return set_count(&options->depth, value);
+}
+
+static int set_discard(struct mount_options *options, const char *value)
+{
+	static const char *const names[] = {
+		[DISCARD_KEEP] = "keep", [DISCARD_ZERO] = "zero", [DISCARD_PUNCH] = "punch"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		if (strcmp(names[i], value) == 0) {
+			options->volume.discard = (enum discard)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int set_require(struct mount_options *options, const char *value)
+{
+	options->volume.require_mapped = strcmp(value, "mapped") == 0;
+	return options->volume.require_mapped || strcmp(value, "any") == 0 ? 0 : -EINVAL;
+}
+
+static int set_start(struct mount_options *options, const char *value)
+{
+	return size_parse(value, &options->volume.start_bytes);
+}
+
+static int set_length(struct mount_options *options, const char *value)
+{
+	int r = size_parse(value, &options->volume.length_bytes);
+
+	return r < 0 || options->volume.length_bytes == 0 ? -EINVAL : 0;
+}
+
+/* Options with a value that are ours; the kernel does not see them. */
+static const struct {
+	const char *name;
+	option_set *set;
+} valued[] = {
+	{"type", set_type},       {"engine", set_engine}, {"transport", set_transport},
+	{"lanes", set_lanes},     {"depth", set_depth},   {"discard", set_discard},
+	{"require", set_require}, {"start", set_start},   {"length", set_length},
+};
+
+/* Part of the command line's contract, but only for encrypted volumes. */
+static const char *const encrypted[] = {
+	"cipher",       "key-size", "hash",   "sector-size", "iv-large-sectors",
+	"offset",       "skip",     "header", "keyfile",     "keyfile-offset",
+	"keyfile-size", "key-slot", "table",  "expect",
+};
+
+/* For libfuse or the kernel, as they are. */
+static const char *const passed[] = {
+	"allow_other", "allow_root", "auto_unmount", "dev",      "nodev",
+	"suid",        "nosuid",     "exec",         "noexec",   "atime",
+	"noatime",     "diratime",   "nodiratime",   "relatime", "norelatime",
+	"strictatime", "sync",       "async",        "dirsync",
+};
+
+/* For mount(8), systemd and the admin: they stand in fstab, and nobody below needs them. */
+static const char *const ignored[] = {
+	"defaults", "rw",     "auto",  "noauto", "nofail",  "user",
+	"users",    "nouser", "owner", "group",  "_netdev", "default_permissions",
+};
+
+static bool listed(const char *const *names, size_t count, const char *name, size_t length)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0)
+			return true;
+	return false;
+}
+
+#define LISTED(names, name, length) listed(names, ARRAY_LENGTH(names), name, length)
+
+static int option_pass(struct mount_options *options, const char *option)
+{
+	char *joined;
+
+	if (asprintf(&joined, "%s,%s", options->fuse ? options->fuse : "", option) < 0)
+		return -ENOMEM;
+	free(options->fuse);
+	options->fuse = joined;
+	return 0;
+}
+
+static int option_refuse(char **ret_error, const char *option, const char *why)
+{
+	if (asprintf(ret_error, "option %s: %s", option, why) < 0)
+		*ret_error = NULL;
+	return -EINVAL;
+}
+
+static int option_parse(struct mount_options *options, const char *option, char **ret_error)
+{
+	size_t length = strcspn(option, "=");
+	const char *value = option[length] ? option + length + 1 : NULL;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(valued); i++) {
+		if (!listed(&valued[i].name, 1, option, length))
+			continue;
+		if (!value || valued[i].set(options, value) < 0)
+			return option_refuse(ret_error, option, "not a value it can have");
+		return 0;
+	}
+	if (LISTED(encrypted, option, length))
+		return option_refuse(ret_error, option,
+				     "encrypted volumes are not in this version");
+	if (strcmp(option, "ro") == 0) {
+		options->volume.read_only = true;
+		return option_pass(options, option);
+	}
+	if (!value && LISTED(passed, option, length))
+		return option_pass(options, option);
+	if ((!value && LISTED(ignored, option, length)) || strncmp(option, "x-", 2) == 0 ||
+	    strncmp(option, "comment=", 8) == 0)
+		return 0;
+	return option_refuse(ret_error, option, "unknown");
+}
+
+int options_parse(struct mount_options *options, const char *list, char **ret_error)
+{
+	_cleanup_free_ char *copy = strdup(list);
+	char *rest = copy, *option;
+	int r = copy ? 0 : -ENOMEM;
+
+	while (r == 0 && (option = strsep(&rest, ",")))
+		if (*option)
+			r = option_parse(options, option, ret_error);
+	return r;
+}
+
+void options_destroy(struct mount_options *options)
+{
+	free(options->fuse);
+	options->fuse = NULL;
+}

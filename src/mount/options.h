@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The -o options of mount and attach: names are crypttab(5)'s, cryptsetup(8)'s or mount(8)'s. */
+#ifndef MOUNT_OPTIONS_H
+#define MOUNT_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "data/volume.h"
+
+struct engine;
+struct transport;
+
+struct mount_options {
+	struct volume_options volume;
+	bool type_raw;                     /* serve even what looks encrypted */
+	const struct engine *engine;       /* NULL: the best that is allowed here */
+	const struct transport *transport; /* NULL likewise */
+	unsigned lanes, depth;             /* 0: by the machine */
+	char *fuse;                        /* what libfuse and the kernel get, comma-separated */
+};
+
+/* Adds the options of a comma-separated list. 0, or -EINVAL and *ret_error the line for the user,
+ * to be freed by the caller. */
+int options_parse(struct mount_options *options, const char *list, char **ret_error);
+
+void options_destroy(struct mount_options *options);
+
+#endif

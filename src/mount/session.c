@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+#include "mount/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "mount/mountpoint.h"
+#include "util/log.h"
+#include "util/macros.h"
+
+/* FUSE_MIN_READ_BUFFER of the kernel: enough for every request that comes before INIT is done. */
+#define INIT_BYTES 8192
+
+/* libfuse ------------------------------------------------------------------ */
+
+/*
+ * libfuse 3.14 cannot say FOPEN_PARALLEL_DIRECT_WRITES, which lets several writes be in flight to
+ * one file: added to the reply to OPEN on its way out.
+ */
+static void reply_amend(const struct request *request, struct iovec *iov, int count)
+{
+	struct fuse_open_out *out;
+
+	if (!request || request->in->opcode != FUSE_OPEN || count < 2 ||
+	    iov[1].iov_len < sizeof(*out))
+		return;
+	out = iov[1].iov_base;
+	out->open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
+}
+
+/* A reply of libfuse leaves by the descriptor that its request came in by. */
+static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
+{
+	struct session *session = CONTAINER_OF(userdata, struct session, names);
+	const struct request *request = session->current;
+
+	reply_amend(request, iov, count);
+	return writev(request ? request->lane->fuse_fd : fd, iov, count);
+}
+
+static ssize_t request_receive(int fd, void *bytes, size_t length, void *userdata)
+{
+	return read(fd, bytes, length);
+}
+
+static const struct fuse_custom_io session_io = {
+	.read = request_receive,
+	.writev = reply_write,
+};
+
+/* The last thing libfuse said: it prints its reasons, and we want them in our one line. */
+static char fuse_said[256];
+
+static void fuse_says(enum fuse_log_level level, const char *format, va_list arguments)
+{
+	if (level > FUSE_LOG_WARNING)
+		return;
+	vsnprintf(fuse_said, sizeof(fuse_said), format, arguments);
+	fuse_said[strcspn(fuse_said, "\n")] = '\0';
+}
+
+/* The session's thread ----------------------------------------------------- */
+
+static void slow_arrived(struct request *request, void *data)
+{
+	struct session *session = data;
+
+	request->next = NULL;
+	pthread_mutex_lock(&session->mutex);
+	*session->last = request;
+	session->last = &request->next;
+	pthread_cond_signal(&session->arrived);
+	pthread_mutex_unlock(&session->mutex);
+}
+
+static struct request *slow_take(struct session *session)
+{
+	struct request *request;
+
+	pthread_mutex_lock(&session->mutex);
+	while (!session->first && !session->ending)
+		pthread_cond_wait(&session->arrived, &session->mutex);
+	request = session->first;
+	if (request)
+		session->first = request->next;
+	if (!session->first)
+		session->last = &session->first;
+	pthread_mutex_unlock(&session->mutex);
+	return request;
+}
+
+static void *session_run(void *data)
+{
+	struct session *session = data;
+	struct request *request;
+
+	pthread_setname_np(pthread_self(), "session");
+	while ((request = slow_take(session))) {
+		struct fuse_buf buffer = {.mem = (void *)request->in, .size = request->in->len};
+
+		session->current = request;
+		fuse_session_process_buf(session->fuse, &buffer);
+		session->current = NULL;
+		request_finish(request);
+	}
+	return NULL;
+}
+
+static void slow_stop(struct session *session)
+{
+	pthread_mutex_lock(&session->mutex);
+	session->ending = true;
+	pthread_cond_signal(&session->arrived);
+	pthread_mutex_unlock(&session->mutex);
+	pthread_join(session->thread, NULL);
+	pthread_mutex_destroy(&session->mutex);
+	pthread_cond_destroy(&session->arrived);
+}
+
+static int slow_start(struct session *session)
+{
+	pthread_mutex_init(&session->mutex, NULL);
+	pthread_cond_init(&session->arrived, NULL);
+	session->first = NULL;
+	session->last = &session->first;
+	session->ending = false;
+	return -pthread_create(&session->thread, NULL, session_run, session);
+}
+
+/* Start -------------------------------------------------------------------- */
+
+static int add_option(struct fuse_args *arguments, const char *option)
+{
+	return fuse_opt_add_arg(arguments, "-o") < 0 || fuse_opt_add_arg(arguments, option) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* A comma in the source's name would end the option: libfuse wants it escaped. */
+static int add_source(struct fuse_args *arguments, const char *source)
+{
+	_cleanup_free_ char *option = NULL;
+	char *to;
+
+	option = malloc(strlen("fsname=") + 2 * strlen(source) + 1);
+	if (!option)
+		return -ENOMEM;
+	to = stpcpy(option, "fsname=");
+	for (; *source; source++) {
+		if (*source == ',' || *source == '\\')
+			*to++ = '\\';
+		*to++ = *source;
+	}
+	*to = '\0';
+	return add_option(arguments, option);
+}
+
+static int fuse_new(struct session *session)
+{
+	struct fuse_args arguments = FUSE_ARGS_INIT(0, NULL);
+	int r = fuse_opt_add_arg(&arguments, "platterfs") < 0 ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = add_option(&arguments, "default_permissions,subtype=platterfs");
+	if (r == 0)
+		r = add_source(&arguments, session->source);
+	if (r == 0 && session->options->fuse)
+		r = add_option(&arguments, session->options->fuse);
+	if (r == 0) {
+		session->fuse = fuse_session_new(&arguments, &namespace_ops, sizeof(namespace_ops),
+						 &session->names);
+		r = session->fuse ? 0 : -EINVAL;
+	}
+	fuse_opt_free_args(&arguments);
+	return r;
+}
+
+static int fuse_mount(struct session *session)
+{
+	int r;
+
+	errno = 0;
+	if (fuse_session_mount(session->fuse, session->mountpoint) < 0)
+		return errno ? -errno : -EIO;
+	session->lanes.fuse_fd = fuse_session_fd(session->fuse);
+	r = fuse_session_custom_io(session->fuse, &session_io, session->lanes.fuse_fd);
+	return r < 0 ? -EIO : 0;
+}
+
+/* INIT comes first, and alone: the kernel sends nothing else before it has the reply. */
+static int fuse_handshake(struct session *session)
+{
+	char bytes[INIT_BYTES];
+	struct fuse_buf buffer = {.mem = bytes};
+	ssize_t length;
+
+	do {
+		length = read(session->lanes.fuse_fd, bytes, sizeof(bytes));
+	} while (length < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT));
+	if (length < 0)
+		return -errno;
+	buffer.size = (size_t)length;
+	fuse_session_process_buf(session->fuse, &buffer);
+	return fuse_session_exited(session->fuse) ? -EPROTO : 0;
+}
+
+/*
+ * A loop device above must survive memory pressure: no allocation of ours may wait for write-back
+ * that itself waits for us, nor may the kernel choose us when memory runs out. Where that is not
+ * permitted, the daemon works without.
+ */
+static void survive_pressure(void)
+{
+	static const char never[] = "-1000";
+	_cleanup_fd_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	struct rlimit files;
+
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	if (fd >= 0 && write(fd, never, strlen(never)) < 0)
+		log_line(LOG_DEBUG, "oom_score_adj: %s", strerror(errno));
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	/* With a limit, locking what comes later would make allocations fail. */
+	if (geteuid() == 0)
+		mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+}
+
+static bool forbidden(int error)
+{
+	return error == -EPERM || error == -ENOSYS || error == -EACCES || error == -ENOMEM;
+}
+
+/* io_uring if it is allowed here, unless the user wants one or the other. */
+static int serve(struct session *session)
+{
+	const struct mount_options *options = session->options;
+	struct lanes *lanes = &session->lanes;
+	int r;
+
+	lanes->transport = options->transport ? options->transport : &transport_dev;
+	lanes->slow = slow_arrived;
+	lanes->slow_data = session;
+	lanes->engine = options->engine ? options->engine : &engine_uring;
+	lanes->count = options->lanes;
+	lanes->depth = options->depth;
+	r = lanes_start(lanes);
+	if (r == 0 || options->engine || !forbidden(r))
+		return r;
+	log_info("%s: io_uring is not allowed here (%s): engine threads", session->mountpoint,
+		 strerror(-r));
+	lanes->engine = &engine_threads;
+	lanes->count = options->lanes;
+	lanes->depth = options->depth;
+	return lanes_start(lanes);
+}
+
+static __attribute__((format(printf, 2, 3))) void error_text(char **ret_error, const char *format,
+							     ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(ret_error, format, arguments) < 0)
+		*ret_error = NULL;
+	va_end(arguments);
+}
+
+static void session_free(struct session *session)
+{
+	if (session->fuse)
+		fuse_session_destroy(session->fuse);
+	free(session->source);
+	free(session->mountpoint);
+}
+
+static int start_serving(struct session *session, char **ret_error)
+{
+	int r = slow_start(session);
+
+	if (r < 0)
+		return r;
+	r = control_start(&session->control, session);
+	if (r == 0) {
+		r = serve(session);
+		if (r < 0 && session->options->engine)
+			error_text(ret_error, "engine=%s: %s", session->options->engine->name,
+				   strerror(-r));
+		if (r < 0)
+			control_stop(&session->control, r);
+	}
+	if (r < 0)
+		slow_stop(session);
+	return r;
+}
+
+static int mount_and_serve(struct session *session, char **ret_error)
+{
+	int r = fuse_new(session);
+
+	if (r == 0)
+		r = fuse_mount(session);
+	if (r < 0) {
+		if (fuse_said[0])
+			error_text(ret_error, "%s", fuse_said);
+		return r;
+	}
+	r = fuse_handshake(session);
+	if (r == 0) {
+		survive_pressure();
+		r = start_serving(session, ret_error);
+	}
+	if (r < 0)
+		mountpoint_unmount(session->mountpoint, true);
+	return r;
+}
+
+int session_start(struct session *session, const char *source, const char *mountpoint,
+		  struct mount_options *options, char **ret_error)
+{
+	const char *reason = NULL;
+	int r;
+
+	*session = (struct session){.options = options};
+	fuse_set_log_func(fuse_says);
+	session->source = realpath(source, NULL);
+	if (!session->source)
+		return -errno;
+	r = mountpoint_resolve(mountpoint, &session->mountpoint);
+	if (r == 0 && mountpoint_is_dead(session->mountpoint)) {
+		log_info("%s: its daemon died; mounting anew", session->mountpoint);
+		r = mountpoint_unmount(session->mountpoint, true);
+	}
+	if (r < 0) {
+		error_text(ret_error, "mount point %s: %s", mountpoint, strerror(-r));
+		session_free(session);
+		return r;
+	}
+	r = namespace_open(&session->names, source, session->mountpoint, options, &reason);
+	if (r < 0) {
+		if (reason)
+			error_text(ret_error, "%s", reason);
+		session_free(session);
+		return r;
+	}
+	r = mount_and_serve(session, ret_error);
+	if (r < 0) {
+		namespace_close(&session->names);
+		session_free(session);
+	}
+	return r;
+}
+
+int session_wait(struct session *session)
+{
+	int r;
+
+	lanes_join(&session->lanes);
+	slow_stop(session);
+	r = namespace_close(&session->names);
+	control_stop(&session->control, r);
+	session_free(session);
+	return r;
+}
