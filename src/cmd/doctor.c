@@ -14,7 +14,7 @@
 struct diagnosis {
 	enum finding_verdict worst;
 	struct json_object *findings;
-	char subject[256]; /* of the last line: a heading tells when it changes */
+	const char *path; /* what was asked about */
 	bool colour;
 };
 
@@ -24,29 +24,20 @@ static const char *const verdict_colours[] = {
 	[FINDING_FAIL] = "\033[31m",
 };
 
-static void print_heading(struct diagnosis *diagnosis, const char *subject)
-{
-	char now[sizeof(diagnosis->subject)];
-
-	snprintf(now, sizeof(now), "%s", subject);
-	if (strcmp(now, diagnosis->subject) == 0)
-		return;
-	printf("%s%s\n", diagnosis->subject[0] ? "\n" : "", subject);
-	memcpy(diagnosis->subject, now, sizeof(now));
-}
-
+/* One line each, for grep(1); whose finding it is, if it is not what was asked about. */
 static void diagnosis_print(const struct finding *finding, void *data)
 {
 	struct diagnosis *diagnosis = data;
+	bool elsewhere = strcmp(finding->subject, diagnosis->path) != 0;
 
 	if (finding->verdict > diagnosis->worst)
 		diagnosis->worst = finding->verdict;
-	print_heading(diagnosis, finding->subject);
-	printf("  %s%s%s  %-14s %s\n", diagnosis->colour ? verdict_colours[finding->verdict] : "",
+	printf("%s%s%s  %s%s%s: %s%s%s\n",
+	       diagnosis->colour ? verdict_colours[finding->verdict] : "",
 	       finding_verdict_name(finding->verdict), diagnosis->colour ? "\033[0m" : "",
-	       finding->id, finding->sentence);
-	if (finding->help)
-		printf("  %21s help: %s\n", "", finding->help);
+	       elsewhere ? finding->subject : "", elsewhere ? ": " : "", finding->id,
+	       finding->sentence, finding->help ? "; what helps: " : "",
+	       finding->help ? finding->help : "");
 }
 
 static struct json_object *json_text(const char *text)
@@ -70,11 +61,11 @@ static void diagnosis_collect(const struct finding *finding, void *data)
 	json_object_array_add(diagnosis->findings, object);
 }
 
-static void diagnosis_print_json(const struct diagnosis *diagnosis, const char *path)
+static void diagnosis_print_json(const struct diagnosis *diagnosis)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "subject", json_text(path));
+	json_object_object_add(object, "subject", json_text(diagnosis->path));
 	json_object_object_add(object, "verdict",
 			       json_text(finding_verdict_name(diagnosis->worst)));
 	json_object_object_add(object, "findings", json_object_get(diagnosis->findings));
@@ -86,7 +77,7 @@ static void diagnosis_print_json(const struct diagnosis *diagnosis, const char *
 
 static int doctor_path(const char *path, bool json)
 {
-	struct diagnosis diagnosis = {.colour = isatty(STDOUT_FILENO)};
+	struct diagnosis diagnosis = {.path = path, .colour = isatty(STDOUT_FILENO)};
 	const char *reason;
 	int r;
 
@@ -94,7 +85,7 @@ static int doctor_path(const char *path, bool json)
 		diagnosis.findings = json_object_new_array();
 	r = doctor_examine(path, json ? diagnosis_collect : diagnosis_print, &diagnosis, &reason);
 	if (r == 0 && json)
-		diagnosis_print_json(&diagnosis, path);
+		diagnosis_print_json(&diagnosis);
 	json_object_put(diagnosis.findings);
 	if (r < 0)
 		return cmd_failed(path, r, reason);

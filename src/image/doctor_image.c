@@ -14,7 +14,7 @@
 #define HELP_COPY                                                                                  \
 	"make a new image on ext4 or XFS with platterfs create and copy this one into it "         \
 	"(dd conv=notrunc)"
-#define HELP_PREPARE "platterfs prepare makes them written, in place and without data loss"
+#define HELP_PREPARE "platterfs prepare IMAGE writes them in place, contents unchanged"
 
 static void check_direct(struct doctor *doctor, const struct inspection *seen)
 {

@@ -173,18 +173,24 @@ void image_punched(struct image *image)
 	image->punched = true;
 }
 
+/*
+ * Times are not asked for: the kernel would then give the next write a time of its own (multigrain
+ * timestamps, Linux 6.13), which is a metadata change for each write, and which io_uring cannot
+ * make without a worker thread.
+ */
 int image_verify(const struct image *image, const char **ret_reason)
 {
-	struct stat status;
+	struct statx status;
 
-	if (fstat(image->direct_fd, &status) < 0)
+	if (statx(image->direct_fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK | STATX_BLOCKS,
+		  &status) < 0)
 		*ret_reason = "its status cannot be read";
-	else if (status.st_nlink == 0)
+	else if (status.stx_nlink == 0)
 		*ret_reason = "the image was unlinked: nothing names it any more";
-	else if ((uint64_t)status.st_size != image->size_bytes)
+	else if (status.stx_size != image->size_bytes)
 		*ret_reason = "the size of the image was changed by another program";
 	else if (extents_mapped(&image->extents) && !image->punched &&
-		 (uint64_t)status.st_blocks * 512 < image->size_bytes)
+		 status.stx_blocks * 512 < image->size_bytes)
 		*ret_reason = "blocks of the image were taken away by another program";
 	else
 		return 0;
