@@ -239,6 +239,8 @@ int image_prepare(const struct prepare_request *request, uint64_t *ret_bytes,
 
 	*ret_reason = NULL;
 	r = image_open(AT_FDCWD, request->path, 0, &image, ret_reason);
+	if (r == -EBUSY)
+		*ret_reason = "in use by another program; unmount it or end that program first";
 	if (r < 0)
 		return r;
 	bytes = image.size_bytes - image.extents.written;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A disk that fails on demand, for LD_PRELOAD under engine=threads: while $PLATTERFS_FAULT.sync
+ * exists, fsync(2) and fdatasync(2) give EIO; while $PLATTERFS_FAULT.write exists, the pwrite
+ * family does. Each failure is noted by one byte appended to $PLATTERFS_FAULT.count.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool failing(const char *what)
+{
+	const char *base = getenv("PLATTERFS_FAULT");
+	char path[4096];
+	int fd;
+
+	if (!base)
+		return false;
+	snprintf(path, sizeof(path), "%s.%s", base, what);
+	if (access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "%s.count", base);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		if (write(fd, "x", 1) != 1)
+			abort();
+		close(fd);
+	}
+	errno = EIO;
+	return true;
+}
+
+#define NEXT(name, ...) (((__typeof__(&name))dlsym(RTLD_NEXT, #name))(__VA_ARGS__))
+
+#define SYNC(name)                                                                                 \
+	int name(int fd)                                                                           \
+	{                                                                                          \
+		return failing("sync") ? -1 : NEXT(name, fd);                                      \
+	}
+#define PWRITE(name)                                                                               \
+	ssize_t name(int fd, const void *bytes, size_t length, off_t offset)                       \
+	{                                                                                          \
+		return failing("write") ? -1 : NEXT(name, fd, bytes, length, offset);              \
+	}
+#define PWRITEV2(name)                                                                             \
+	ssize_t name(int fd, const struct iovec *iov, int count, off_t offset, int flags)          \
+	{                                                                                          \
+		return failing("write") ? -1 : NEXT(name, fd, iov, count, offset, flags);          \
+	}
+
+SYNC(fsync)
+SYNC(fdatasync)
+PWRITE(pwrite)
+PWRITE(pwrite64)
+PWRITEV2(pwritev2)
+PWRITEV2(pwritev64v2)
