@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* platterfs: the command table. Without a command's name, it mounts. */
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	opterr = 0;
 	if (argc < 2) {
 		help_print(stderr);
 		return CMD_USAGE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/cmd.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,15 +16,18 @@ int cmd_usage(const struct command *command, const char *format, ...)
 {
 	va_list arguments;
 
-	if (format) {
-		fprintf(stderr, "platterfs %s: ", command->name);
-		va_start(arguments, format);
-		vfprintf(stderr, format, arguments);
-		va_end(arguments);
-		fputc('\n', stderr);
-	}
-	fprintf(stderr, "usage: platterfs %s %s\n", command->name, command->arguments);
+	fprintf(stderr, "platterfs: %s: ", command->name);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "; usage: platterfs %s %s\n", command->name, command->arguments);
 	return CMD_USAGE;
+}
+
+int cmd_bad_option(const struct command *command, char **argv)
+{
+	return cmd_usage(command, "%s: no such option, or its value is missing",
+			 argv[optind > 1 ? optind - 1 : 1]);
 }
 
 int cmd_help(const struct command *command)

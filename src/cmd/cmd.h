@@ -32,12 +32,12 @@ extern const struct command cmd_umount;
  */
 int cmd_failed(const char *subject, int error, const char *reason);
 
-/*
- * "platterfs COMMAND: what is wrong", and how it is used. Returns CMD_USAGE. `format` may be NULL
- * when getopt_long(3) has already said it.
- */
+/* "platterfs: COMMAND: what is wrong; usage: ..." on standard error. Returns CMD_USAGE. */
 int cmd_usage(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same when getopt_long(3) has returned '?'; it prints nothing itself (opterr is 0). */
+int cmd_bad_option(const struct command *command, char **argv);
 
 /* The whole help on standard output. Returns CMD_DONE. */
 int cmd_help(const struct command *command);

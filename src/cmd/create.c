@@ -151,7 +151,7 @@ static int create_run(const struct command *command, int argc, char **argv)
 	int r;
 
 	if (create_parse(argc, argv, &arguments) < 0)
-		return cmd_usage(command, NULL);
+		return cmd_bad_option(command, argv);
 	if (arguments.help)
 		return cmd_help(command);
 	r = create_check(command, &arguments);

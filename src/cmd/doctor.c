@@ -104,7 +104,7 @@ static int doctor_run(const struct command *command, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (option == '?')
-			return cmd_usage(command, NULL);
+			return cmd_bad_option(command, argv);
 		if (option == 'h')
 			return cmd_help(command);
 		json = true;

@@ -164,7 +164,7 @@ static int info_run(const struct command *command, int argc, char **argv)
 	struct info_arguments arguments = {0};
 
 	if (info_parse(argc, argv, &arguments) < 0)
-		return cmd_usage(command, NULL);
+		return cmd_bad_option(command, argv);
 	if (arguments.help)
 		return cmd_help(command);
 	if (optind + 1 != argc)

@@ -115,7 +115,7 @@ static int mount_run(const struct command *command, int argc, char **argv)
 		if (option == 'h')
 			return cmd_help(command);
 		if (option == '?')
-			return cmd_usage(command, NULL);
+			return cmd_bad_option(command, argv);
 		foreground |= option == 'f';
 		if (option == 'o' && options_parse(&options, optarg, &error) < 0) {
 			fprintf(stderr, "platterfs: %s\n", error ? error : strerror(ENOMEM));

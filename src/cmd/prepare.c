@@ -45,7 +45,7 @@ static int prepare_run(const struct command *command, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (option != 'h')
-			return cmd_usage(command, NULL);
+			return cmd_bad_option(command, argv);
 		return cmd_help(command);
 	}
 	if (optind + 1 != argc)

@@ -14,11 +14,6 @@
 #include "util/macros.h"
 #include "util/size.h"
 
-struct search {
-	const char *mountpoint; /* NULL: all */
-	struct json_object *mounts;
-};
-
 static const char *text_of(struct json_object *object, const char *name)
 {
 	struct json_object *value;
@@ -37,10 +32,10 @@ static uint64_t number_of(struct json_object *object, const char *name)
 
 static int add_mount(struct json_object *mount, const char *socket_path, void *data)
 {
-	struct search *search = data;
-
-	if (!search->mountpoint || strcmp(text_of(mount, "mountpoint"), search->mountpoint) == 0)
-		json_object_array_add(search->mounts, json_object_get(mount));
+	if (mount)
+		json_object_array_add(data, json_object_get(mount));
+	else
+		cmd_failed(socket_path, -ETIMEDOUT, "its daemon does not answer");
 	return 0;
 }
 
@@ -89,25 +84,40 @@ static void print_mounts(struct json_object *mounts, bool json)
 		print_mount(json_object_array_get_idx(mounts, i));
 }
 
+/* The one mount at `path`, found without asking any other daemon. */
+static int add_one(struct json_object *mounts, const char *path)
+{
+	_cleanup_free_ char *mountpoint = NULL, *socket_path = NULL;
+	struct json_object *mount = NULL;
+	dev_t device;
+	uid_t user;
+	int r = mountpoint_resolve(path, &mountpoint);
+
+	if (r == 0)
+		r = mountpoint_find(mountpoint, &device, &user);
+	if (r == -ENOENT)
+		return cmd_failed(path, r, "not a platterfs mount");
+	if (r == 0)
+		r = control_socket(device, user, &socket_path);
+	if (r == 0)
+		r = control_status(socket_path, &mount);
+	if (r < 0)
+		return cmd_failed(path, r, NULL);
+	if (!mount)
+		return cmd_failed(path, -ETIMEDOUT, "its daemon does not answer");
+	json_object_array_add(mounts, mount);
+	return CMD_DONE;
+}
+
 static int status(const char *path, bool json)
 {
-	_cleanup_free_ char *mountpoint = NULL;
-	struct search search = {.mounts = json_object_new_array()};
-	int r = path ? mountpoint_resolve(path, &mountpoint) : 0;
+	struct json_object *mounts = json_object_new_array();
+	int r = path ? add_one(mounts, path) : control_each(add_mount, mounts);
 
-	if (r == 0) {
-		search.mountpoint = mountpoint;
-		r = control_each(add_mount, &search);
-	}
-	if (r == 0 && path && json_object_array_length(search.mounts) == 0)
-		r = -ENOENT;
-	if (r < 0)
-		r = cmd_failed(path ? path : "status", r,
-			       r == -ENOENT ? "no platterfs of ours serves this" : NULL);
-	else
-		print_mounts(search.mounts, json);
-	json_object_put(search.mounts);
-	return r;
+	if (r == CMD_DONE)
+		print_mounts(mounts, json);
+	json_object_put(mounts);
+	return r < 0 ? cmd_failed("status", r, NULL) : r;
 }
 
 static int status_run(const struct command *command, int argc, char **argv)
@@ -119,7 +129,7 @@ static int status_run(const struct command *command, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "h", longs, NULL)) >= 0) {
 		if (option != 'j')
-			return option == 'h' ? cmd_help(command) : cmd_usage(command, NULL);
+			return option == 'h' ? cmd_help(command) : cmd_bad_option(command, argv);
 		json = true;
 	}
 	if (argc - optind > 1)

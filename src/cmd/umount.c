@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -11,21 +10,16 @@
 #include "mount/mountpoint.h"
 #include "util/macros.h"
 
-struct search {
-	const char *mountpoint;
-	int fd; /* of a daemon that tells us when it is done */
-};
-
-static int ask_to_tell(struct json_object *mount, const char *socket_path, void *data)
+/* A descriptor on which the daemon tells us when it is done; -1 if it cannot. */
+static int ask_to_tell(dev_t device, uid_t user)
 {
-	struct search *search = data;
-	struct json_object *mountpoint;
+	_cleanup_free_ char *socket_path = NULL;
+	int fd;
 
-	if (!json_object_object_get_ex(mount, "mountpoint", &mountpoint) ||
-	    strcmp(json_object_get_string(mountpoint), search->mountpoint) != 0)
-		return 0;
-	search->fd = control_ask(socket_path, "wait");
-	return 1;
+	if (control_socket(device, user, &socket_path) < 0)
+		return -1;
+	fd = control_ask(socket_path, "wait");
+	return fd < 0 ? -1 : fd;
 }
 
 /* The daemon flushes and closes all volumes, then says how that went. */
@@ -50,23 +44,24 @@ static int wait_done(const char *mountpoint, int fd)
 
 static int unmount(const char *mountpoint)
 {
-	struct search search = {.mountpoint = mountpoint, .fd = -1};
-	int r = mountpoint_is_ours(mountpoint);
+	_cleanup_fd_ int daemon = -1;
+	dev_t device;
+	uid_t user;
+	int r = mountpoint_find(mountpoint, &device, &user);
 
-	if (r <= 0)
-		return cmd_failed(mountpoint, r, r < 0 ? NULL : "not a platterfs mount");
-	control_each(ask_to_tell, &search);
-	r = mountpoint_unmount(mountpoint, mountpoint_is_dead(mountpoint));
 	if (r < 0)
-		r = cmd_failed(mountpoint, r,
-			       r == -EBUSY ? "in use: unmount what lies on its volumes, and detach "
-					     "their loop devices, first"
-					   : NULL);
-	else if (search.fd >= 0)
-		r = wait_done(mountpoint, search.fd);
-	if (search.fd >= 0)
-		close(search.fd);
-	return r;
+		return cmd_failed(mountpoint, r, r == -ENOENT ? "not a platterfs mount" : NULL);
+	daemon = ask_to_tell(device, user);
+	r = mountpoint_unmount(mountpoint, false);
+	if (r == -EBUSY && mountpoint_is_dead(mountpoint))
+		r = mountpoint_unmount(mountpoint, true);
+	if (r == -EBUSY)
+		return cmd_failed(mountpoint, r,
+				  "in use: unmount what lies on its volumes, and detach their loop "
+				  "devices, first");
+	if (r < 0)
+		return cmd_failed(mountpoint, r, NULL);
+	return daemon >= 0 ? wait_done(mountpoint, daemon) : CMD_DONE;
 }
 
 static int umount_run(const struct command *command, int argc, char **argv)
@@ -76,7 +71,7 @@ static int umount_run(const struct command *command, int argc, char **argv)
 	int option, r;
 
 	while ((option = getopt_long(argc, argv, "h", longs, NULL)) >= 0)
-		return option == 'h' ? cmd_help(command) : cmd_usage(command, NULL);
+		return option == 'h' ? cmd_help(command) : cmd_bad_option(command, argv);
 	if (argc - optind != 1)
 		return cmd_usage(command, "one mount point is needed");
 	r = mountpoint_resolve(argv[optind], &mountpoint);

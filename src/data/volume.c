@@ -21,7 +21,7 @@ int volume_size(const struct volume_options *options, uint64_t image_bytes, uint
 static int volume_check(struct volume *volume, const struct volume_options *options,
 			const char **ret_reason)
 {
-	bool mapped = extents_mapped(&volume->image.extents) || volume->image.size_bytes == 0;
+	bool mapped = image_mapped(&volume->image) || volume->image.size_bytes == 0;
 	int r = volume_size(options, volume->image.size_bytes, &volume->size_bytes);
 
 	if (r < 0) {

@@ -29,6 +29,7 @@ struct image {
 	 */
 	uint64_t direct_end_bytes;
 	struct extent_summary extents; /* when it was opened */
+	bool copy_on_write;            /* each write goes to new blocks all the same */
 	_Atomic bool punched;          /* we have made holes since */
 	dev_t device;                  /* identity: st_dev, st_ino */
 	ino_t inode;
@@ -59,6 +60,10 @@ void image_close(struct image *image);
  * truncated or lengthened, its blocks were taken away, or nothing names it any more.
  */
 int image_verify(const struct image *image, const char **ret_reason);
+
+/* Every block was allocated, written and unshared, and stays where it is: a write changes no
+ * metadata. */
+bool image_mapped(const struct image *image);
 
 /* Says that we make holes in it: fewer blocks than before are then no surprise. */
 void image_punched(struct image *image);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "image/filesystem.h"
 #include "util/macros.h"
 
 /*
@@ -92,6 +93,7 @@ static int learn_geometry(struct image *image)
 	image->size_bytes = (uint64_t)status.st_size;
 	image->device = status.st_dev;
 	image->inode = status.st_ino;
+	image->copy_on_write = filesystem_copies_on_write(image->direct_fd);
 	image->direct_end_bytes = image->size_bytes % image->block_bytes
 					  ? round_down(image->size_bytes, IMAGE_PAGE_BYTES)
 					  : image->size_bytes;
@@ -168,6 +170,11 @@ void image_close(struct image *image)
 	image->direct_fd = image->buffered_fd = -1;
 }
 
+bool image_mapped(const struct image *image)
+{
+	return extents_mapped(&image->extents) && !image->copy_on_write;
+}
+
 void image_punched(struct image *image)
 {
 	image->punched = true;
@@ -189,7 +196,7 @@ int image_verify(const struct image *image, const char **ret_reason)
 		*ret_reason = "the image was unlinked: nothing names it any more";
 	else if (status.stx_size != image->size_bytes)
 		*ret_reason = "the size of the image was changed by another program";
-	else if (extents_mapped(&image->extents) && !image->punched &&
+	else if (image_mapped(image) && !image->punched &&
 		 status.stx_blocks * 512 < image->size_bytes)
 		*ret_reason = "blocks of the image were taken away by another program";
 	else

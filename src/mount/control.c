@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "mount/mountpoint.h"
@@ -68,31 +69,43 @@ int control_ask(const char *socket_path, const char *word)
 	return asked;
 }
 
-static int runtime_folder(char **ret_folder)
+static int runtime_folder(uid_t user, char **ret_folder)
 {
-	const char *user = getenv("XDG_RUNTIME_DIR");
+	const char *own = user == geteuid() ? getenv("XDG_RUNTIME_DIR") : NULL;
 	int r;
 
-	if (geteuid() == 0)
+	if (user == 0)
 		r = asprintf(ret_folder, "/run/platterfs");
-	else if (user && *user == '/')
-		r = asprintf(ret_folder, "%s/platterfs", user);
+	else if (own && *own == '/')
+		r = asprintf(ret_folder, "%s/platterfs", own);
 	else
-		r = asprintf(ret_folder, "/run/user/%u/platterfs", geteuid());
+		r = asprintf(ret_folder, "/run/user/%u/platterfs", user);
 	return r < 0 ? -ENOMEM : 0;
+}
+
+int control_socket(dev_t device, uid_t user, char **ret_path)
+{
+	_cleanup_free_ char *folder = NULL;
+	int r = runtime_folder(user, &folder);
+
+	if (r < 0)
+		return r;
+	return asprintf(ret_path, "%s/%u.sock", folder, minor(device)) < 0 ? -ENOMEM : 0;
 }
 
 static int control_listen(struct control *control)
 {
 	_cleanup_free_ char *folder = NULL;
-	int r = runtime_folder(&folder);
+	dev_t device;
+	uid_t user;
+	int r = runtime_folder(geteuid(), &folder);
 
+	if (r == 0)
+		r = mountpoint_find(control->session->mountpoint, &device, &user);
+	if (r == 0)
+		r = control_socket(device, geteuid(), &control->path);
 	if (r == 0 && mkdir(folder, 0755) < 0 && errno != EEXIST)
 		r = -errno;
-	if (r == 0 && asprintf(&control->path, "%s/%d.sock", folder, getpid()) < 0) {
-		control->path = NULL;
-		r = -ENOMEM;
-	}
 	return r < 0 ? r : socket_listen(control->path);
 }
 
@@ -237,18 +250,19 @@ void control_stop(struct control *control, int result)
 
 /* In a command ------------------------------------------------------------- */
 
-static struct json_object *status_read(const char *socket_path)
+int control_status(const char *socket_path, struct json_object **ret_mount)
 {
 	_cleanup_fd_ int fd = control_ask(socket_path, "status");
-	struct json_object *mount;
 
+	*ret_mount = NULL;
 	/* Left by a daemon that was killed. */
 	if (fd == -ECONNREFUSED)
 		unlink(socket_path);
 	if (fd < 0)
-		return NULL;
-	mount = json_object_from_fd(fd);
-	return mount;
+		return fd;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	*ret_mount = json_object_from_fd(fd);
+	return 0;
 }
 
 int control_each(int (*each)(struct json_object *mount, const char *socket_path, void *data),
@@ -256,21 +270,21 @@ int control_each(int (*each)(struct json_object *mount, const char *socket_path,
 {
 	_cleanup_free_ char *folder = NULL, *pattern = NULL;
 	glob_t sockets = {0};
-	int r = runtime_folder(&folder);
+	int r = runtime_folder(geteuid(), &folder);
 
 	if (r < 0)
 		return r;
 	if (asprintf(&pattern, "%s/*.sock", folder) < 0)
 		return -ENOMEM;
 	glob(pattern, 0, NULL, &sockets);
-	/* root sees everybody's */
 	if (geteuid() == 0)
 		glob("/run/user/*/platterfs/*.sock", GLOB_APPEND, NULL, &sockets);
 	for (size_t i = 0; r == 0 && i < sockets.gl_pathc; i++) {
-		struct json_object *mount = status_read(sockets.gl_pathv[i]);
+		struct json_object *mount;
 
-		if (mount)
-			r = each(mount, sockets.gl_pathv[i], data);
+		if (control_status(sockets.gl_pathv[i], &mount) < 0)
+			continue;
+		r = each(mount, sockets.gl_pathv[i], data);
 		json_object_put(mount);
 	}
 	globfree(&sockets);

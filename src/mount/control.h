@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How commands talk to the daemon of a mount: a socket in /run/platterfs (root) or
- * $XDG_RUNTIME_DIR/platterfs, named after the daemon's process. A client sends one word:
+ * $XDG_RUNTIME_DIR/platterfs, named after the mount's device number, so that a command finds it
+ * without asking other daemons, of which one may be stuck. A client sends one word:
  *   status   gets a JSON object, as in `platterfs status --json`
  *   wait     gets "done\n" when all is flushed and closed, "failed\n" if that failed; a connection
  *            that ends without either means that the daemon died
@@ -11,6 +12,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct json_object;
 struct session;
@@ -37,11 +39,21 @@ int control_start(struct control *control, struct session *session);
 void control_stop(struct control *control, int result);
 
 /*
- * For commands. Calls `each` with the status of every mount that answers, until it returns
- * nonzero, which is returned. *mount is freed afterwards.
+ * For commands. Calls `each` with the status of every mount of ours (root: of everybody), until it
+ * returns nonzero, which is returned. `mount` is NULL if the daemon behind the socket does not
+ * answer within two seconds; otherwise it is freed afterwards.
  */
 int control_each(int (*each)(struct json_object *mount, const char *socket_path, void *data),
 		 void *data);
+
+/*
+ * The status of one; *ret_mount, which the caller puts, is NULL if it does not answer. 0, or
+ * negative errno if nobody listens.
+ */
+int control_status(const char *socket_path, struct json_object **ret_mount);
+
+/* The socket of the mount with this device number and owner, to be freed. 0 or -ENOMEM. */
+int control_socket(dev_t device, uid_t user, char **ret_path);
 
 /* Connects and sends a word. A descriptor for the answer, or negative errno. */
 int control_ask(const char *socket_path, const char *word);

@@ -20,32 +20,35 @@ extern char **environ;
 static int resolve_parent(const char *path, char **ret_path)
 {
 	_cleanup_free_ char *for_folder = strdup(path), *for_name = strdup(path), *folder = NULL;
+	int r;
 
 	if (!for_folder || !for_name)
 		return -ENOMEM;
 	folder = realpath(dirname(for_folder), NULL);
 	if (!folder)
 		return -errno;
-	return asprintf(ret_path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
-			basename(for_name)) < 0
-		       ? -ENOMEM
-		       : 0;
+	r = asprintf(ret_path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, basename(for_name));
+	if (r < 0)
+		*ret_path = NULL;
+	return r < 0 ? -ENOMEM : 0;
 }
 
-int mountpoint_resolve(const char *path, char **ret_path)
+static int mount_parse(struct libmnt_fs *fs, dev_t *ret_device, uid_t *ret_user)
 {
-	char *resolved = realpath(path, NULL);
+	const char *type = mnt_fs_get_fstype(fs);
+	char *value = NULL;
+	size_t length = 0;
 
-	if (resolved) {
-		*ret_path = resolved;
-		return 0;
-	}
-	if (errno != ENOTCONN && errno != EACCES && errno != ECONNABORTED)
-		return -errno;
-	return resolve_parent(path, ret_path);
+	if (!type || strcmp(type, "fuse.platterfs") != 0)
+		return -ENOENT;
+	*ret_device = mnt_fs_get_devno(fs);
+	*ret_user = 0;
+	if (mnt_fs_get_option(fs, "user_id", &value, &length) == 0 && value)
+		*ret_user = (uid_t)strtoul(value, NULL, 10);
+	return 0;
 }
 
-static int find_type(const char *path, char type[64])
+int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user)
 {
 	struct libmnt_table *table = mnt_new_table();
 	struct libmnt_fs *fs;
@@ -53,31 +56,39 @@ static int find_type(const char *path, char type[64])
 
 	if (r == 0) {
 		fs = mnt_table_find_target(table, path, MNT_ITER_BACKWARD);
-		r = fs ? 0 : -ENOENT;
-		if (fs)
-			snprintf(type, 64, "%s", mnt_fs_get_fstype(fs));
+		r = fs ? mount_parse(fs, ret_device, ret_user) : -ENOENT;
 	}
 	mnt_unref_table(table);
 	return r;
 }
 
-int mountpoint_is_ours(const char *path)
+/* The usual way stats the mount point itself, and would wait for ever for a daemon that is stuck.
+ */
+int mountpoint_resolve(const char *path, char **ret_path)
 {
-	char type[64] = "";
-	int r = find_type(path, type);
+	char *resolved = NULL;
+	dev_t device;
+	uid_t user;
 
-	if (r == -ENOENT)
+	if (resolve_parent(path, &resolved) == 0 &&
+	    mountpoint_find(resolved, &device, &user) == 0) {
+		*ret_path = resolved;
 		return 0;
-	return r < 0 ? r : strcmp(type, "fuse.platterfs") == 0;
+	}
+	free(resolved);
+	*ret_path = realpath(path, NULL);
+	return *ret_path ? 0 : -errno;
 }
 
 bool mountpoint_is_dead(const char *path)
 {
 	struct stat status;
+	dev_t device;
+	uid_t user;
 
 	if (stat(path, &status) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
 		return false;
-	return mountpoint_is_ours(path) > 0;
+	return mountpoint_find(path, &device, &user) == 0;
 }
 
 /* What it prints is for us: the caller says in one line what went wrong. */

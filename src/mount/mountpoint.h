@@ -4,6 +4,7 @@
 #define MOUNT_MOUNTPOINT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * The absolute path of a mount point, without asking the file system that is mounted there (it may
@@ -11,8 +12,12 @@
  */
 int mountpoint_resolve(const char *path, char **ret_path);
 
-/* Whether platterfs is mounted at an absolute path. Negative errno if mountinfo cannot be read. */
-int mountpoint_is_ours(const char *path);
+/*
+ * Finds the platterfs that is mounted at an absolute path, the topmost if there are several: its
+ * device number, which no other mount has, and the user who mounted it. 0; -ENOENT if nothing, or
+ * something else, is mounted there; or negative errno if mountinfo(5) cannot be read.
+ */
+int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user);
 
 /* Whether a daemon that served `path` died and left the mount behind. */
 bool mountpoint_is_dead(const char *path);

@@ -82,11 +82,10 @@ class Scratch:
 
     def kill(self, spared=lambda pid: False):
         for pid, _ in self.processes():
-            if not spared(pid):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            try:
+                os.kill(pid, signal.SIGCONT if spared(pid) else signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def mounts(self):
         """(mountpoint, type, device number), the latest first."""
