@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* platterfs: the command table. Without a command's name, it mounts. */
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "util/macros.h"
@@ -27,10 +30,27 @@ static void help_print(FILE *out)
 	fprintf(out, "\nplatterfs COMMAND --help says more; without a command, it mounts.\n");
 }
 
+/*
+ * Whoever started us may have closed 0, 1 or 2, which the next open() would take, and may have set
+ * SIGCHLD to be ignored, which would hide how our own children ended.
+ */
+static void inherit_nothing(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	signal(SIGCHLD, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	inherit_nothing();
 	opterr = 0;
 	if (argc < 2) {
 		help_print(stderr);

@@ -28,7 +28,7 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* From here on nobody looks at standard error. */
+/* From here on nobody looks at standard error, and no folder is held that somebody may unmount. */
 static void leave_terminal(void)
 {
 	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -36,6 +36,8 @@ static void leave_terminal(void)
 	log_to(LOG_TARGET_SYSLOG);
 	for (int fd = 0; fd < 3 && null >= 0; fd++)
 		dup2(null, fd);
+	if (chdir("/") < 0)
+		log_warning("/: %s", strerror(errno));
 }
 
 /* In the process that becomes the daemon. `ready_fd` is told 0 once the mount serves. */
@@ -48,6 +50,7 @@ static int serve(const char *source, const char *mountpoint, struct mount_option
 	int r;
 
 	block_signals();
+	log_keep_init();
 	r = session_start(&session, source, mountpoint, options, &error);
 	if (r < 0)
 		return cmd_failed(source, r, error);

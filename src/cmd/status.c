@@ -87,7 +87,7 @@ static void print_mounts(struct json_object *mounts, bool json)
 /* The one mount at `path`, found without asking any other daemon. */
 static int add_one(struct json_object *mounts, const char *path)
 {
-	_cleanup_free_ char *mountpoint = NULL, *socket_path = NULL;
+	_cleanup_free_ char *mountpoint = NULL;
 	struct json_object *mount = NULL;
 	dev_t device;
 	uid_t user;
@@ -98,9 +98,7 @@ static int add_one(struct json_object *mounts, const char *path)
 	if (r == -ENOENT)
 		return cmd_failed(path, r, "not a platterfs mount");
 	if (r == 0)
-		r = control_socket(device, user, &socket_path);
-	if (r == 0)
-		r = control_status(socket_path, &mount);
+		r = control_status(device, user, &mount);
 	if (r < 0)
 		return cmd_failed(path, r, NULL);
 	if (!mount)

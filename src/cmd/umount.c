@@ -4,23 +4,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "mount/control.h"
 #include "mount/mountpoint.h"
 #include "util/macros.h"
-
-/* A descriptor on which the daemon tells us when it is done; -1 if it cannot. */
-static int ask_to_tell(dev_t device, uid_t user)
-{
-	_cleanup_free_ char *socket_path = NULL;
-	int fd;
-
-	if (control_socket(device, user, &socket_path) < 0)
-		return -1;
-	fd = control_ask(socket_path, "wait");
-	return fd < 0 ? -1 : fd;
-}
 
 /* The daemon flushes and closes all volumes, then says how that went. */
 static int wait_done(const char *mountpoint, int fd)
@@ -42,26 +31,41 @@ static int wait_done(const char *mountpoint, int fd)
 				: "unmounted, but its daemon died before it had flushed");
 }
 
+static int unmounted(const char *mountpoint, dev_t device, int daemon)
+{
+	if (daemon >= 0 && mountpoint_exists(device) > 0) {
+		printf("%s: unmounted; the same volumes are still mounted elsewhere\n", mountpoint);
+		return CMD_DONE;
+	}
+	if (daemon >= 0)
+		return wait_done(mountpoint, daemon);
+	return cmd_failed(mountpoint, daemon,
+			  "unmounted, but its daemon cannot be asked whether everything is on the "
+			  "device");
+}
+
 static int unmount(const char *mountpoint)
 {
 	_cleanup_fd_ int daemon = -1;
 	dev_t device;
 	uid_t user;
+	bool dead = false;
 	int r = mountpoint_find(mountpoint, &device, &user);
 
 	if (r < 0)
 		return cmd_failed(mountpoint, r, r == -ENOENT ? "not a platterfs mount" : NULL);
-	daemon = ask_to_tell(device, user);
-	r = mountpoint_unmount(mountpoint, false);
-	if (r == -EBUSY && mountpoint_is_dead(mountpoint))
-		r = mountpoint_unmount(mountpoint, true);
+	daemon = control_wait(device, user);
+	/* Without a daemon, asking the mount is no risk. */
+	if (daemon < 0)
+		dead = mountpoint_is_dead(mountpoint);
+	r = mountpoint_unmount(mountpoint, dead);
 	if (r == -EBUSY)
 		return cmd_failed(mountpoint, r,
 				  "in use: unmount what lies on its volumes, and detach their loop "
 				  "devices, first");
 	if (r < 0)
 		return cmd_failed(mountpoint, r, NULL);
-	return daemon >= 0 ? wait_done(mountpoint, daemon) : CMD_DONE;
+	return dead ? CMD_DONE : unmounted(mountpoint, device, daemon);
 }
 
 static int umount_run(const struct command *command, int argc, char **argv)

@@ -18,10 +18,52 @@ static void discard_reply(struct request *request, int error)
 	request_reply(request, error, NULL, 0);
 }
 
+static void zero_next(struct request *request, int error);
+
+static void punch_done(struct request *request, int64_t result)
+{
+	range_release(&request->volume->ranges, &request->range);
+	zero_next(request, (int)result);
+}
+
+static void punch_locked(struct request *request)
+{
+	request_allocate(request, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, request->at,
+			 request->length, punch_done);
+}
+
+static void punch_granted(struct range *range)
+{
+	lane_post(CONTAINER_OF(range, struct request, range), punch_locked);
+}
+
+/* Under the lock of writes: one that reads what is here must not put it back behind the hole. */
+static void punch_pages(struct request *request)
+{
+	image_punched(&request->volume->image);
+	request->range.start = request->at;
+	request->range.end = request->at + request->length;
+	request->range.granted = punch_granted;
+	if (range_acquire(&request->volume->ranges, &request->range))
+		punch_locked(request);
+}
+
+static void zero_write(struct request *request)
+{
+	memset(request->buffer, 0, request->length);
+	write_bytes(request, zero_next);
+}
+
+/*
+ * Chunk by chunk. Only whole pages become holes: the filesystem would zero a part of one through
+ * the page cache.
+ */
 static void zero_next(struct request *request, int error)
 {
 	const struct fuse_fallocate_in *in = request->arguments;
-	uint64_t left, until_aligned;
+	bool punch = request->punch;
+	uint64_t unit = punch ? IMAGE_PAGE_BYTES : REQUEST_PAYLOAD_BYTES;
+	uint64_t left;
 
 	request->zeroed += request->length;
 	left = in->length - request->zeroed;
@@ -30,15 +72,19 @@ static void zero_next(struct request *request, int error)
 		return;
 	}
 	request->at = request->volume->start_bytes + in->offset + request->zeroed;
-	until_aligned = REQUEST_PAYLOAD_BYTES - request->at % REQUEST_PAYLOAD_BYTES;
-	request->length = min_u64(left, until_aligned);
-	memset(request->buffer, 0, request->length);
-	write_bytes(request, zero_next);
+	if (punch && request->at % unit == 0 && left >= unit) {
+		request->length = round_down(left, unit);
+		punch_pages(request);
+	} else {
+		request->length = min_u64(left, unit - request->at % unit);
+		zero_write(request);
+	}
 }
 
-static void zero_start(struct request *request)
+static void zero_start(struct request *request, bool punch)
 {
 	request->zeroed = request->length = 0;
+	request->punch = punch;
 	request->durable = false;
 	zero_next(request, 0);
 }
@@ -48,25 +94,17 @@ static void allocate_done(struct request *request, int64_t result)
 	discard_reply(request, (int)result);
 }
 
-/* Writes in flight to the same place are as if they came before or after, as on any disk. */
-static void punch_start(struct request *request, const struct fuse_fallocate_in *in)
-{
-	image_punched(&request->volume->image);
-	request_allocate(request, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			 request->volume->start_bytes + in->offset, in->length, allocate_done);
-}
-
-static void hole_start(struct request *request, const struct fuse_fallocate_in *in)
+static void hole_start(struct request *request)
 {
 	switch (request->volume->discard) {
 	case DISCARD_KEEP:
 		request_reply(request, -EOPNOTSUPP, NULL, 0);
 		break;
 	case DISCARD_ZERO:
-		zero_start(request);
+		zero_start(request, false);
 		break;
 	case DISCARD_PUNCH:
-		punch_start(request, in);
+		zero_start(request, true);
 		break;
 	}
 }
@@ -83,9 +121,9 @@ void discard_start(struct request *request)
 	else if (in->offset > volume->size_bytes || in->length > volume->size_bytes - in->offset)
 		request_reply(request, -ENOSPC, NULL, 0);
 	else if (in->mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
-		hole_start(request, in);
+		hole_start(request);
 	else if ((in->mode & ~(uint32_t)FALLOC_FL_KEEP_SIZE) == FALLOC_FL_ZERO_RANGE)
-		zero_start(request);
+		zero_start(request, false);
 	else if ((in->mode & ~(uint32_t)FALLOC_FL_KEEP_SIZE) == 0)
 		request_allocate(request, FALLOC_FL_KEEP_SIZE, volume->start_bytes + in->offset,
 				 in->length, allocate_done);

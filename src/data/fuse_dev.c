@@ -98,12 +98,22 @@ static void dev_receive(struct lane *lane)
 	}
 }
 
-/* ENOENT: whoever asked was killed meanwhile. ENODEV: unmounted by force. */
+/*
+ * ENOENT: whoever asked was killed meanwhile. ENODEV, EPERM, EAGAIN: unmounted by force (the
+ * aborted connection is never writable). Whatever else was lost would leave somebody waiting for
+ * ever.
+ */
 static void dev_replied(struct io *io, int64_t result)
 {
 	struct request *request = CONTAINER_OF(io, struct request, io);
+	struct lane *lane = request->lane;
 
-	if (result < 0 && result != -ENOENT && result != -ENODEV && result != -ECONNABORTED)
+	if (result == -ENOMEM || result == -EINTR) {
+		lane->engine->queue(lane, io);
+		return;
+	}
+	if (result < 0 && result != -ENOENT && result != -ENODEV && result != -EPERM &&
+	    result != -EAGAIN && result != -ECONNABORTED)
 		log_error("/dev/fuse: reply: %s", strerror((int)-result));
 	lane_give(request);
 }

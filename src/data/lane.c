@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "data/volume.h"
+#include "util/log.h"
 
 /* What a request can be: which arguments it has, and which story it is. */
 static const struct story {
@@ -72,9 +73,22 @@ static bool story_fits(const struct story *story, const struct request *request,
 	       (write->size <= REQUEST_PAYLOAD_BYTES && length == least + write->size);
 }
 
+/* Handed over as a copy: however long it takes, the lane has its request back. */
+static void slow_received(struct request *request)
+{
+	const struct lanes *lanes = request->lane->lanes;
+	int r = lanes->slow(request->in, request->lane->fuse_fd, lanes->slow_data);
+	bool silent = request->in->opcode == FUSE_FORGET ||
+		      request->in->opcode == FUSE_BATCH_FORGET;
+
+	if (r < 0 && !silent)
+		request_reply(request, r, NULL, 0);
+	else
+		lane_give(request);
+}
+
 void lane_received(struct request *request, const struct fuse_in_header *in, uint64_t length)
 {
-	struct lanes *lanes = request->lane->lanes;
 	const struct story *story = NULL;
 
 	request->in = in;
@@ -92,7 +106,7 @@ void lane_received(struct request *request, const struct fuse_in_header *in, uin
 		/* Nothing here waits for anybody: the request will be replied to anyway. */
 		lane_give(request);
 	} else if (!story) {
-		lanes->slow(request, lanes->slow_data);
+		slow_received(request);
 	} else if (!story_fits(story, request, length)) {
 		request_reply(request, -EINVAL, NULL, 0);
 	} else {
@@ -127,7 +141,8 @@ void request_reply(struct request *request, int error, const void *body, uint32_
 {
 	if (request->volume)
 		count_reply(request, error);
-	request->out.error = error;
+	/* include/linux/errno.h: from 512 on, errors are the kernel's own; FUSE refuses them. */
+	request->out.error = error <= -512 ? -EIO : error;
 	request->out.unique = request->in->unique;
 	request->lane->transport->reply(request, body, length);
 }
@@ -223,11 +238,6 @@ void lane_inbox(struct lane *lane)
 	}
 }
 
-void request_finish(struct request *request)
-{
-	lane_post(request, lane_give);
-}
-
 /* Threads ----------------------------------------------------------------- */
 
 /* Of one request: the transport's headroom, the buffer, the edge. */
@@ -270,6 +280,8 @@ static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
 
 static void lane_destroy(struct lane *lane)
 {
+	if (lane->start_result == 0 && lane->number < lane->lanes->running)
+		lane->transport->stop(lane);
 	if (lane->arena)
 		munmap(lane->arena, lane->arena_bytes);
 	if (lane->inbox_fd >= 0)
@@ -306,11 +318,11 @@ static void *lane_run(void *data)
 
 	snprintf(name, sizeof(name), "lane-%u", lane->number);
 	pthread_setname_np(pthread_self(), name);
+	log_keep();
 	r = lane->start_result = lane_start(lane);
 	sem_post(&lane->lanes->started);
 	if (r == 0) {
 		lane_serve(lane);
-		lane->transport->stop(lane);
 		lane->engine->stop(lane);
 	}
 	return NULL;
@@ -353,7 +365,7 @@ static int lanes_init(struct lanes *lanes)
 	return 0;
 }
 
-static void lanes_destroy(struct lanes *lanes)
+void lanes_destroy(struct lanes *lanes)
 {
 	for (unsigned i = 0; lanes->lanes && i < lanes->count; i++)
 		lane_destroy(&lanes->lanes[i]);
@@ -404,5 +416,4 @@ void lanes_join(struct lanes *lanes)
 {
 	for (unsigned i = 0; i < lanes->running; i++)
 		pthread_join(lanes->lanes[i].thread, NULL);
-	lanes_destroy(lanes);
 }

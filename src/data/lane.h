@@ -63,9 +63,11 @@ struct lanes {
 	unsigned count; /* 0: as many as suit engine and machine */
 	unsigned depth; /* requests a lane; 0 likewise */
 	int fuse_fd;    /* of the session; not closed here */
-	/* Takes every request but READ, WRITE, FSYNC, FALLOCATE, LSEEK; ends in request_finish().
+	/*
+	 * Takes a copy of every request but READ, WRITE, FSYNC, FALLOCATE, LSEEK, to be replied to
+	 * through `fuse_fd`, which is open until lanes_destroy(). 0 or negative errno.
 	 */
-	void (*slow)(struct request *request, void *data);
+	int (*slow)(const struct fuse_in_header *in, int fuse_fd, void *data);
 	void *slow_data;
 
 	/* Set by lanes_start(). */
@@ -83,8 +85,11 @@ struct lanes {
  */
 int lanes_start(struct lanes *lanes);
 
-/* Waits until the file system is unmounted and every request has been replied to; frees all. */
+/* Waits until the file system is unmounted and every request of a lane has been replied to. */
 void lanes_join(struct lanes *lanes);
+
+/* After lanes_join(), when nobody replies any more. */
+void lanes_destroy(struct lanes *lanes);
 
 /* Requests of all lanes together: by default, and at most. A request takes a little over 1 MiB. */
 enum {
@@ -104,8 +109,5 @@ void lane_inbox(struct lane *lane);
 
 /* From any thread: `resume` will be called in the request's own lane. */
 void lane_post(struct request *request, void (*resume)(struct request *request));
-
-/* From the session's thread: the slow request has been replied to, or needs no reply. */
-void request_finish(struct request *request);
 
 #endif

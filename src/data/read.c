@@ -15,10 +15,11 @@ static void read_done(struct request *request, int64_t result)
 	const char *reason = "the image is shorter than it was";
 
 	if (result < 0) {
+		volume_read_failed(volume, (int)result);
 		request_reply(request, (int)result, NULL, 0);
 	} else if ((uint64_t)result < before + request->length) {
 		image_verify(&volume->image, &reason);
-		volume_failed(volume, "read", -EIO, reason);
+		volume_failed(volume, "short read", -EIO, reason);
 		request_reply(request, -EIO, NULL, 0);
 	} else {
 		request_reply(request, 0, request->buffer + before, (uint32_t)request->length);

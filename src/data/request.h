@@ -5,9 +5,8 @@
  *
  * States, and what ends each:
  *   free       in the lane's list          -> transport: receive
- *   receiving  an IO_RECEIVE is queued     -> lane_received
+ *   receiving  an IO_RECEIVE is queued     -> lane_received (slow requests are copied: free)
  *   running    read.c, write.c, ... own it -> request_reply
- *   slow       the session's thread has it -> request_finish, through the lane's inbox
  *   replying   an IO_SEND is queued        -> free
  */
 #ifndef DATA_REQUEST_H
@@ -52,7 +51,10 @@ struct request {
 	void (*then)(struct request *request, int64_t result); /* when `io` has ended */
 	void (*resume)(struct request *request);               /* from the inbox */
 	void (*written)(struct request *request, int error);   /* when write_bytes() has ended */
-	uint64_t zeroed;                                       /* discard.c: bytes done so far */
+
+	/* Of discard.c: bytes done so far, and whether whole pages of them become holes. */
+	uint64_t zeroed;
+	bool punch;
 
 	/* The reply. */
 	struct fuse_out_header out;

@@ -55,23 +55,30 @@ int volume_open(struct volume *volume, int folder_fd, const char *name,
 	volume->start_bytes = options->start_bytes;
 	volume->discard = options->discard;
 	volume->failed = 0;
-	volume->full = false;
+	volume->full = volume->unreadable = false;
 	range_lock_init(&volume->ranges);
 	return 0;
 }
 
-int volume_close(struct volume *volume)
+static int volume_flush(struct volume *volume)
 {
 	const char *reason = NULL;
-	int r = 0;
+	int r;
 
-	if (!volume->image.read_only && !volume->failed) {
-		r = fdatasync(volume->image.direct_fd) < 0 ? -errno : 0;
-		if (r == 0 && image_verify(&volume->image, &reason) < 0)
-			log_warning("%s: %s", volume->name, reason);
-	}
+	if (volume->failed || volume->image.read_only)
+		return volume->failed;
+	r = fdatasync(volume->image.direct_fd) < 0 ? -errno : 0;
+	if (r == 0)
+		r = image_verify(&volume->image, &reason);
 	if (r < 0)
-		volume_failed(volume, "fsync", r, NULL);
+		volume_failed(volume, "fsync at close", r, reason);
+	return r;
+}
+
+int volume_close(struct volume *volume)
+{
+	int r = volume_flush(volume);
+
 	range_lock_destroy(&volume->ranges);
 	image_close(&volume->image);
 	return r;
@@ -104,4 +111,11 @@ void volume_write_failed(struct volume *volume, const char *what, int error, con
 		log_error("%s: %s: %s on the filesystem of the image", volume->name, what,
 			  strerror(-error));
 	count_error(volume, what, error);
+}
+
+void volume_read_failed(struct volume *volume, int error)
+{
+	count_error(volume, "read", error);
+	if (!atomic_exchange(&volume->unreadable, true))
+		log_error("%s: read: %s", volume->name, strerror(-error));
 }

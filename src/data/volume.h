@@ -49,6 +49,7 @@ struct volume {
 	 */
 	_Atomic int failed;
 	_Atomic bool full;                /* logged that the disk is full */
+	_Atomic bool unreadable;          /* logged that a read failed */
 	struct volume_counters *counters; /* of the caller */
 };
 
@@ -61,16 +62,19 @@ struct volume {
 int volume_open(struct volume *volume, int folder_fd, const char *name,
 		const struct volume_options *options, const char **ret_reason);
 
-/* Flushes unless read-only or failed, and closes. 0 or the negative errno of the flush. */
+/*
+ * Flushes unless read-only or failed, and closes. 0, or the negative errno of the flush, of what
+ * had failed the volume before, or -EIO if the image is not what it was.
+ */
 int volume_close(struct volume *volume);
 
 /* Size that the volume of an image of `image_bytes` has. -EINVAL: the window is outside. */
 int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes);
 
 /*
- * Notes that `what` ("read", "fsync") failed with the negative errno `error`, because of `reason`
- * (NULL: the errno says it): counts it, logs it if it is the first, and from now on every flush
- * fails.
+ * Notes that `what` ("fsync", "short read") failed with the negative errno `error`, because of
+ * `reason` (NULL: the errno says it): counts it, logs it if it is the first, and from now on every
+ * flush fails.
  */
 void volume_failed(struct volume *volume, const char *what, int error, const char *reason);
 
@@ -79,5 +83,9 @@ void volume_failed(struct volume *volume, const char *what, int error, const cha
  * been told, nothing of his was accepted, and room may be made.
  */
 void volume_write_failed(struct volume *volume, const char *what, int error, const char *reason);
+
+/* A read that the disk refused: counted, and the first one logged. It takes nothing from flushes.
+ */
+void volume_read_failed(struct volume *volume, int error);
 
 #endif

@@ -21,8 +21,8 @@ struct image {
 	int buffered_fd; /* the same file through the page cache: partial last block, FIEMAP */
 	bool read_only;
 	uint64_t size_bytes;
-	uint32_t block_bytes;  /* offset and length of direct I/O are multiples of this */
-	uint32_t memory_bytes; /* and its memory address of this */
+	uint32_t block_bytes; /* offset and length of direct I/O are multiples of this, its memory a
+				 page */
 	/*
 	 * End of what direct I/O may write: size_bytes, or where the last page starts if the size
 	 * is no multiple of block_bytes (direct I/O would lengthen the file).

@@ -13,13 +13,15 @@
 
 /*
  * Beneath a folder no symbolic link is followed and no ".." leaves, whatever happens to the names
- * meanwhile. AT_FDCWD stands for a path that the user himself gave.
+ * meanwhile; nor is a mount entered, which could be our own: we would wait for ourselves. AT_FDCWD
+ * stands for a path that the user himself gave.
  */
 static int open_path(int folder_fd, const char *name)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
 	};
 	int fd;
 
@@ -71,7 +73,7 @@ static int learn_alignment(struct image *image)
 {
 	struct statx status;
 
-	image->block_bytes = image->memory_bytes = IMAGE_PAGE_BYTES;
+	image->block_bytes = IMAGE_PAGE_BYTES;
 	if (statx(image->direct_fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) < 0)
 		return errno == ENOSYS ? 0 : -errno;
 	if (!(status.stx_mask & STATX_DIOALIGN))
@@ -80,7 +82,6 @@ static int learn_alignment(struct image *image)
 	    status.stx_dio_mem_align > IMAGE_PAGE_BYTES)
 		return -EINVAL;
 	image->block_bytes = (uint32_t)max_u64(status.stx_dio_offset_align, 512);
-	image->memory_bytes = (uint32_t)max_u64(status.stx_dio_mem_align, 1);
 	return 0;
 }
 
@@ -180,6 +181,12 @@ void image_punched(struct image *image)
 	image->punched = true;
 }
 
+/* Bytes that were allocated when it was opened; blocks behind its end may come and go. */
+static uint64_t blocks_least(const struct extent_summary *extents)
+{
+	return extents->written + extents->unwritten + extents->shared;
+}
+
 /*
  * Times are not asked for: the kernel would then give the next write a time of its own (multigrain
  * timestamps, Linux 6.13), which is a metadata change for each write, and which io_uring cannot
@@ -196,8 +203,7 @@ int image_verify(const struct image *image, const char **ret_reason)
 		*ret_reason = "the image was unlinked: nothing names it any more";
 	else if (status.stx_size != image->size_bytes)
 		*ret_reason = "the size of the image was changed by another program";
-	else if (image_mapped(image) && !image->punched &&
-		 status.stx_blocks * 512 < image->size_bytes)
+	else if (!image->punched && status.stx_blocks * 512 < blocks_least(&image->extents))
 		*ret_reason = "blocks of the image were taken away by another program";
 	else
 		return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How commands talk to the daemon of a mount: a socket in /run/platterfs (root) or
- * $XDG_RUNTIME_DIR/platterfs, named after the mount's device number, so that a command finds it
- * without asking other daemons, of which one may be stuck. A client sends one word:
+ * How commands talk to the daemon of a mount: a socket named after the mount's device number, so
+ * that a command finds it without asking other daemons, of which one may be stuck. It lies in
+ * /run/platterfs (root) or /run/user/UID/platterfs, without a login session in /tmp/platterfs-UID;
+ * who listens there must be that user. A client sends one word:
  *   status   gets a JSON object, as in `platterfs status --json`
  *   wait     gets "done\n" when all is flushed and closed, "failed\n" if that failed; a connection
  *            that ends without either means that the daemon died
@@ -18,7 +19,8 @@ struct json_object;
 struct session;
 
 enum {
-	CONTROL_WAITERS = 16 /* commands that may wait for the end of one mount */
+	CONTROL_WAITERS = 16, /* commands that may wait for the end of one mount */
+	CONTROL_POLLS = 4     /* what else the thread waits for: stop, signal, log, clients */
 };
 
 struct control {
@@ -27,7 +29,8 @@ struct control {
 	char *path;    /* of the socket; NULL: none could be made */
 	int listen_fd; /* -1 likewise */
 	int signal_fd;
-	int stop_fd; /* eventfd(2) */
+	int stop_fd;   /* eventfd(2) */
+	bool detached; /* a signal has unmounted it, once */
 	int waiters[CONTROL_WAITERS];
 	unsigned waiter_count;
 };
@@ -47,15 +50,12 @@ int control_each(int (*each)(struct json_object *mount, const char *socket_path,
 		 void *data);
 
 /*
- * The status of one; *ret_mount, which the caller puts, is NULL if it does not answer. 0, or
- * negative errno if nobody listens.
+ * The status of the mount with this device number, by the daemon of this user; *ret_mount, which
+ * the caller puts, is NULL if it does not answer. 0, or negative errno if nobody listens.
  */
-int control_status(const char *socket_path, struct json_object **ret_mount);
+int control_status(dev_t device, uid_t user, struct json_object **ret_mount);
 
-/* The socket of the mount with this device number and owner, to be freed. 0 or -ENOMEM. */
-int control_socket(dev_t device, uid_t user, char **ret_path);
-
-/* Connects and sends a word. A descriptor for the answer, or negative errno. */
-int control_ask(const char *socket_path, const char *word);
+/* Asks the same daemon to tell when it is done. A descriptor for the answer, or negative errno. */
+int control_wait(dev_t device, uid_t user);
 
 #endif

@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/image.h"
+
 void listing_free(struct listing *listing)
 {
 	for (size_t i = 0; i < listing->count; i++)
-		free(listing->names[i]);
-	free(listing->names);
+		free(listing->entries[i].name);
+	free(listing->entries);
 	free(listing);
 }
 
@@ -22,28 +24,50 @@ static int listing_add(struct listing *listing, const char *name)
 {
 	if (listing->count == listing->room) {
 		size_t room = listing->room ? 2 * listing->room : 64;
-		char **names = reallocarray(listing->names, room, sizeof(*names));
+		struct listing_entry *entries = reallocarray(listing->entries, room,
+							     sizeof(*entries));
 
-		if (!names)
+		if (!entries)
 			return -ENOMEM;
-		listing->names = names;
+		listing->entries = entries;
 		listing->room = room;
 	}
-	listing->names[listing->count] = strdup(name);
-	if (!listing->names[listing->count])
+	listing->entries[listing->count].name = strdup(name);
+	if (!listing->entries[listing->count].name)
 		return -ENOMEM;
-	listing->count++;
+	listing->entries[listing->count++].taken = false;
 	return 0;
 }
 
+/* Where the folder does not tell, the file does; image_find() never enters our own mount. */
 static bool is_image(DIR *folder, const struct dirent *entry)
 {
-	struct stat status;
+	const char *reason;
+	int fd;
 
 	if (entry->d_type != DT_UNKNOWN)
 		return entry->d_type == DT_REG;
-	return fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(status.st_mode);
+	fd = image_find(dirfd(folder), entry->d_name, &reason);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct listing_entry *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+void listing_take(struct listing *listing, const char *name)
+{
+	const struct listing_entry key = {.name = (char *)name};
+	struct listing_entry *found = bsearch(&key, listing->entries, listing->count,
+					      sizeof(*listing->entries), compare_entries);
+
+	if (found)
+		found->taken = true;
 }
 
 static int listing_read(struct listing *listing, DIR *folder, const char *only)
@@ -54,6 +78,7 @@ static int listing_read(struct listing *listing, DIR *folder, const char *only)
 	while (r == 0 && (entry = readdir(folder)))
 		if (is_image(folder, entry) && (!only || strcmp(only, entry->d_name) == 0))
 			r = listing_add(listing, entry->d_name);
+	qsort(listing->entries, listing->count, sizeof(*listing->entries), compare_entries);
 	return r;
 }
 

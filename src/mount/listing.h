@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The images of a folder at one moment: the names of its regular files. */
+/* The images of a folder at one moment: the names of its regular files, in order. */
 #ifndef MOUNT_LISTING_H
 #define MOUNT_LISTING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct listing {
-	char **names;
+	struct listing_entry {
+		char *name;
+		bool taken; /* by listing_take() */
+	} * entries;
 	size_t count, room;
 };
 
@@ -15,6 +19,9 @@ struct listing {
  * negative errno. The caller ends it with listing_free().
  */
 int listing_new(int folder_fd, const char *only, struct listing **ret_listing);
+/* Marks a name, if it is there. */
+void listing_take(struct listing *listing, const char *name);
+
 void listing_free(struct listing *listing);
 
 #endif

@@ -48,16 +48,69 @@ static int mount_parse(struct libmnt_fs *fs, dev_t *ret_device, uid_t *ret_user)
 	return 0;
 }
 
-int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user)
+static struct libmnt_table *table_read(void)
 {
 	struct libmnt_table *table = mnt_new_table();
-	struct libmnt_fs *fs;
-	int r = table ? mnt_table_parse_mtab(table, NULL) : -ENOMEM;
 
-	if (r == 0) {
+	if (table && mnt_table_parse_mtab(table, NULL) == 0)
+		return table;
+	mnt_unref_table(table);
+	return NULL;
+}
+
+int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user)
+{
+	struct libmnt_table *table = table_read();
+	struct libmnt_fs *fs;
+	int r = -EIO;
+
+	if (table) {
 		fs = mnt_table_find_target(table, path, MNT_ITER_BACKWARD);
 		r = fs ? mount_parse(fs, ret_device, ret_user) : -ENOENT;
 	}
+	mnt_unref_table(table);
+	return r;
+}
+
+int mountpoint_exists(dev_t device)
+{
+	struct libmnt_table *table = table_read();
+	int r = table ? mnt_table_find_devno(table, device, MNT_ITER_FORWARD) != NULL : -EIO;
+
+	mnt_unref_table(table);
+	return r;
+}
+
+static bool contains(const uid_t *users, size_t count, uid_t user)
+{
+	for (size_t i = 0; i < count; i++)
+		if (users[i] == user)
+			return true;
+	return false;
+}
+
+int mountpoint_users(uid_t **ret_users, size_t *ret_count)
+{
+	struct libmnt_table *table = table_read();
+	struct libmnt_iter *mounts = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
+	int r = table && mounts ? 0 : -EIO;
+
+	while (r == 0 && mnt_table_next_fs(table, mounts, &fs) == 0) {
+		uid_t user, *users;
+		dev_t device;
+
+		if (mount_parse(fs, &device, &user) < 0 || contains(*ret_users, *ret_count, user))
+			continue;
+		users = reallocarray(*ret_users, *ret_count + 1, sizeof(*users));
+		if (!users) {
+			r = -ENOMEM;
+			break;
+		}
+		users[(*ret_count)++] = user;
+		*ret_users = users;
+	}
+	mnt_free_iter(mounts);
 	mnt_unref_table(table);
 	return r;
 }

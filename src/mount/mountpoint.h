@@ -19,6 +19,12 @@ int mountpoint_resolve(const char *path, char **ret_path);
  */
 int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user);
 
+/* Whether the mount with this device number is still mounted anywhere. Negative errno as above. */
+int mountpoint_exists(dev_t device);
+
+/* The users who have mounted platterfs, each once. *ret_users is NULL before, and to be freed. */
+int mountpoint_users(uid_t **ret_users, size_t *ret_count);
+
 /* Whether a daemon that served `path` died and left the mount behind. */
 bool mountpoint_is_dead(const char *path);
 

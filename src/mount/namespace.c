@@ -16,57 +16,41 @@
 /* Names and sizes change beside the mount: the kernel asks each time. */
 #define VALID_SECONDS 0.0
 
-static struct namespace *names_of(fuse_req_t request)
+static struct names *names_of(fuse_req_t request)
 {
 	return fuse_req_userdata(request);
 }
 
-static bool is_folder(const struct namespace *names, fuse_ino_t inode)
+static bool is_folder(const struct names *names, fuse_ino_t inode)
 {
 	return inode == FUSE_ROOT_ID && !names->root_is_image;
 }
 
-/* The node of an inode number that we gave to the kernel; looks up the root if it is an image. */
-static int node_of(struct namespace *names, fuse_ino_t inode, struct node **ret_node)
+/* The node of an inode number that we gave to the kernel; the root is looked up if it is an image.
+ */
+static int node_of(struct names *names, fuse_ino_t inode, struct node **ret_node)
 {
-	struct stat status;
+	struct stat attributes;
 
 	if (inode != FUSE_ROOT_ID) {
 		*ret_node = (struct node *)(uintptr_t)inode;
 		return 0;
 	}
-	return names->root_is_image ? node_find(names, names->only, ret_node, &status) : -EISDIR;
+	if (!names->root_is_image)
+		return -EISDIR;
+	/* A lookup that nobody forgets: the root stays. */
+	return node_find(names, names->only, 1, ret_node, &attributes);
 }
 
-/* Owner, mode and times are the image's, the size is the volume's. */
-static void attributes_of(const struct namespace *names, const struct node *node,
-			  const struct stat *image, struct stat *ret_attributes)
+static int attributes_get(struct names *names, fuse_ino_t inode, struct stat *ret_attributes)
 {
-	uint64_t size;
-
-	*ret_attributes = *image;
-	ret_attributes->st_nlink = 1;
-	if (node->opens > 0)
-		size = node->volume.size_bytes;
-	else if (volume_size(&names->options->volume, (uint64_t)image->st_size, &size) < 0)
-		size = 0;
-	ret_attributes->st_size = (off_t)size;
-}
-
-static int attributes_get(struct namespace *names, fuse_ino_t inode, struct stat *ret_attributes)
-{
-	struct stat status;
 	struct node *node;
 	int r;
 
 	if (is_folder(names, inode))
 		return fstat(names->folder_fd, ret_attributes) < 0 ? -errno : 0;
 	r = node_of(names, inode, &node);
-	if (r == 0)
-		r = node_status(names, node, &status);
-	if (r == 0)
-		attributes_of(names, node, &status, ret_attributes);
-	return r;
+	return r < 0 ? r : node_attributes(names, node, ret_attributes);
 }
 
 /* Operations, in the order of fuse_lowlevel.h ------------------------------ */
@@ -84,29 +68,26 @@ static void names_init(void *data, struct fuse_conn_info *connection)
 
 static void names_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
-	struct namespace *names = names_of(request);
+	struct names *names = names_of(request);
 	struct fuse_entry_param entry = {.attr_timeout = VALID_SECONDS,
 					 .entry_timeout = VALID_SECONDS};
-	struct stat status;
 	struct node *node;
 	int r = -ENOENT;
 
 	if (!is_folder(names, parent))
 		r = -ENOTDIR;
 	else if (!names->only || strcmp(names->only, name) == 0)
-		r = node_find(names, name, &node, &status);
+		r = node_find(names, name, 1, &node, &entry.attr);
 	if (r < 0) {
 		fuse_reply_err(request, -r);
 		return;
 	}
-	node->lookups++;
 	entry.ino = (uintptr_t)node;
-	attributes_of(names, node, &status, &entry.attr);
 	if (fuse_reply_entry(request, &entry) < 0)
 		node_forget(names, node, 1);
 }
 
-static void forget(struct namespace *names, fuse_ino_t inode, uint64_t lookups)
+static void forget(struct names *names, fuse_ino_t inode, uint64_t lookups)
 {
 	if (inode != FUSE_ROOT_ID)
 		node_forget(names, (struct node *)(uintptr_t)inode, lookups);
@@ -214,7 +195,7 @@ static void names_create(fuse_req_t request, fuse_ino_t parent, const char *name
 
 static void names_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)
 {
-	struct namespace *names = names_of(request);
+	struct names *names = names_of(request);
 	struct node *node = NULL;
 	int r = node_of(names, inode, &node);
 
@@ -240,7 +221,7 @@ static void names_release(fuse_req_t request, fuse_ino_t inode, struct fuse_file
 
 static void names_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)
 {
-	struct namespace *names = names_of(request);
+	struct names *names = names_of(request);
 	struct listing *listing;
 	int r = listing_new(names->folder_fd, names->only, &listing);
 
@@ -266,7 +247,7 @@ static void names_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off
 		return;
 	}
 	for (size_t i = (size_t)offset; i < listing->count + 2; i++) {
-		const char *name = i < 2 ? dots[i] : listing->names[i - 2];
+		const char *name = i < 2 ? dots[i] : listing->entries[i - 2].name;
 		/* Inode numbers come with the lookup; here they only must not be 0. */
 		struct stat status = {.st_mode = i < 2 ? S_IFDIR : S_IFREG, .st_ino = 1};
 		size_t bytes_needed = fuse_add_direntry(request, bytes + used, size - used, name,
@@ -297,7 +278,7 @@ static void names_statfs(fuse_req_t request, fuse_ino_t inode)
 
 /* Start and end ------------------------------------------------------------ */
 
-static int split_source(struct namespace *names, const char *path, char **ret_folder)
+static int split_source(struct names *names, const char *path, char **ret_folder)
 {
 	_cleanup_free_ char *for_folder = strdup(path), *for_name = strdup(path);
 
@@ -308,7 +289,7 @@ static int split_source(struct namespace *names, const char *path, char **ret_fo
 	return names->only && *ret_folder ? 0 : -ENOMEM;
 }
 
-static int find_source(struct namespace *names, const char *source, const char **ret_reason)
+static int find_source(struct names *names, const char *source, const char **ret_reason)
 {
 	_cleanup_free_ char *path = realpath(source, NULL), *folder = NULL;
 	struct stat status;
@@ -328,53 +309,62 @@ static int find_source(struct namespace *names, const char *source, const char *
 	return names->folder_fd < 0 ? -errno : 0;
 }
 
-int namespace_open(struct namespace *names, const char *source, const char *mountpoint,
+/* A file as the mount point shows one image; that image itself would be out of reach below it. */
+static int check_mountpoint(struct names *names, const char *source, const char *mountpoint,
+			    const char **ret_reason)
+{
+	struct stat point, image;
+
+	if (stat(mountpoint, &point) < 0 || stat(source, &image) < 0)
+		return -errno;
+	if (!S_ISREG(point.st_mode))
+		return 0;
+	names->root_is_image = true;
+	if (!names->only) {
+		*ret_reason = "a folder of images needs a folder to be mounted at";
+		return -ENOTDIR;
+	}
+	if (point.st_dev == image.st_dev && point.st_ino == image.st_ino) {
+		*ret_reason = "the mount point is the image itself; take another file or a folder";
+		return -EBUSY;
+	}
+	return 0;
+}
+
+int namespace_open(struct names *names, const char *source, const char *mountpoint,
 		   const struct mount_options *options, const char **ret_reason)
 {
-	struct stat status;
 	int r;
 
-	*names = (struct namespace){.folder_fd = -1, .options = options};
+	*names = (struct names){.folder_fd = -1, .options = options};
 	pthread_mutex_init(&names->mutex, NULL);
 	r = find_source(names, source, ret_reason);
-	if (r == 0 && stat(mountpoint, &status) < 0)
-		r = -errno;
-	if (r == 0 && S_ISREG(status.st_mode))
-		names->root_is_image = true;
-	if (r == 0 && names->root_is_image && !names->only) {
-		*ret_reason = "a folder of images needs a folder to be mounted at";
-		r = -ENOTDIR;
-	}
+	if (r == 0)
+		r = check_mountpoint(names, source, mountpoint, ret_reason);
 	if (r < 0)
-		namespace_close(names);
+		namespace_free(names);
 	return r;
 }
 
-/* tdestroy(3) hands no data along; one session a process. */
-static int close_result;
-
-static void node_end(void *data)
+/* Called when nobody opens or closes any more, but status may be asked for. */
+int namespace_close(struct names *names)
 {
-	struct node *node = data;
+	struct node *node;
 
-	if (node->opens > 0) {
-		int r = volume_close(&node->volume);
-
-		close_result = close_result ? close_result : r;
-	}
-	node_free(node);
+	while ((node = node_find_open(names)))
+		while (node->opens > 0)
+			node_close(names, node);
+	return names->result;
 }
 
-int namespace_close(struct namespace *names)
+void namespace_free(struct names *names)
 {
-	close_result = 0;
-	tdestroy(names->nodes, node_end);
+	tdestroy(names->nodes, node_free);
 	names->nodes = NULL;
 	if (names->folder_fd >= 0)
 		close(names->folder_fd);
 	free(names->only);
 	pthread_mutex_destroy(&names->mutex);
-	return close_result;
 }
 
 const struct fuse_lowlevel_ops namespace_ops = {

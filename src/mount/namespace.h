@@ -4,7 +4,7 @@
  * Nothing is remembered of the folder but the files that the kernel holds on to, so that new images
  * appear and removed ones go; a name is looked up anew each time, beneath the folder only.
  *
- * Runs in the session's thread; status comes from another one, so the nodes have a lock.
+ * Runs in the session's threads, several at once; status comes from one more.
  */
 #ifndef MOUNT_NAMESPACE_H
 #define MOUNT_NAMESPACE_H
@@ -17,30 +17,34 @@
 
 struct json_object;
 
-struct namespace
-{
+struct names {
 	int folder_fd;      /* O_PATH */
 	char *only;         /* one image: its name; NULL: all of the folder */
 	bool root_is_image; /* the mount point is a file: the volume itself */
 	const struct mount_options *options;
 	pthread_mutex_t mutex;
 	void *nodes; /* tsearch(3) tree of struct node */
+	int result;  /* 0, or the negative errno of the first close that failed */
 };
 
 /*
  * `source` is a folder, or an image. 0 or negative errno and *ret_reason (NULL: errno says it):
  * -ENOENT, -EINVAL if it is neither, -ENOTDIR if the mount point is a file but the source a folder.
  */
-int namespace_open(struct namespace *names, const char *source, const char *mountpoint,
+int namespace_open(struct names *names, const char *source, const char *mountpoint,
 		   const struct mount_options *options, const char **ret_reason);
 
-/* Flushes and closes every open volume. 0 or the negative errno of the first that failed. */
-int namespace_close(struct namespace *names);
+/*
+ * Flushes and closes every volume that is still open. 0, or the negative errno of the first volume
+ * that failed, whenever it was closed.
+ */
+int namespace_close(struct names *names);
+void namespace_free(struct names *names);
 
 /* Adds an array "volumes" as `platterfs status --json` shows it. */
-void namespace_status(struct namespace *names, struct json_object *status);
+void namespace_status(struct names *names, struct json_object *status);
 
-/* userdata is the struct namespace. */
+/* userdata is the struct names. */
 extern const struct fuse_lowlevel_ops namespace_ops;
 
 #endif

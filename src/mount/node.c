@@ -28,6 +28,7 @@ void node_free(void *data)
 {
 	struct node *node = data;
 
+	pthread_mutex_destroy(&node->mutex);
 	free(node->volume.counters);
 	free(node->name);
 	free(node);
@@ -40,17 +41,19 @@ static struct node *node_new(const char *name, const struct stat *status)
 	if (!node)
 		return NULL;
 	node->name = strdup(name);
+	if (!node->name) {
+		free(node);
+		return NULL;
+	}
+	pthread_mutex_init(&node->mutex, NULL);
 	node->device = status->st_dev;
 	node->inode = status->st_ino;
 	node->volume.name = node->name;
-	if (node->name)
-		return node;
-	free(node);
-	return NULL;
+	return node;
 }
 
-static int node_insert(struct namespace *names, const char *name, const struct stat *status,
-		       struct node **ret_node)
+static int node_insert(struct names *names, const char *name, uint64_t lookups,
+		       const struct stat *status, struct node **ret_node)
 {
 	struct node *node = node_new(name, status);
 	struct node **found;
@@ -59,6 +62,8 @@ static int node_insert(struct namespace *names, const char *name, const struct s
 		return -ENOMEM;
 	pthread_mutex_lock(&names->mutex);
 	found = tsearch(node, &names->nodes, node_compare);
+	if (found)
+		(*found)->lookups += lookups;
 	pthread_mutex_unlock(&names->mutex);
 	if (!found || *found != node)
 		node_free(node);
@@ -68,7 +73,7 @@ static int node_insert(struct namespace *names, const char *name, const struct s
 	return 0;
 }
 
-static int image_status(struct namespace *names, const char *name, struct stat *ret_status)
+static int image_status(struct names *names, const char *name, struct stat *ret_status)
 {
 	const char *reason;
 	_cleanup_fd_ int fd = image_find(names->folder_fd, name, &reason);
@@ -78,31 +83,55 @@ static int image_status(struct namespace *names, const char *name, struct stat *
 	return fstat(fd, ret_status) < 0 ? -errno : 0;
 }
 
-int node_find(struct namespace *names, const char *name, struct node **ret_node,
-	      struct stat *ret_status)
+uint64_t node_size(const struct names *names, const struct stat *image)
 {
-	int r = image_status(names, name, ret_status);
+	uint64_t size;
+
+	return volume_size(&names->options->volume, (uint64_t)image->st_size, &size) < 0 ? 0 : size;
+}
+
+int node_attributes(struct names *names, struct node *node, struct stat *ret_attributes)
+{
+	int r;
+
+	pthread_mutex_lock(&node->mutex);
+	if (node->opens > 0) {
+		r = fstat(node->volume.image.direct_fd, ret_attributes) < 0 ? -errno : 0;
+		if (r == 0)
+			ret_attributes->st_size = (off_t)node->volume.size_bytes;
+	} else {
+		r = image_status(names, node->name, ret_attributes);
+		if (r == 0 && (ret_attributes->st_dev != node->device ||
+			       ret_attributes->st_ino != node->inode))
+			r = -ESTALE;
+		if (r == 0)
+			ret_attributes->st_size = (off_t)node_size(names, ret_attributes);
+	}
+	pthread_mutex_unlock(&node->mutex);
+	if (r == 0)
+		ret_attributes->st_nlink = 1;
+	return r;
+}
+
+int node_find(struct names *names, const char *name, uint64_t lookups, struct node **ret_node,
+	      struct stat *ret_attributes)
+{
+	int r = image_status(names, name, ret_attributes);
 
 	/* Folders, links, devices: for the mount, they do not exist. */
 	if (r == -EISDIR || r == -EINVAL || r == -ELOOP || r == -EXDEV || r == -ENOTDIR)
 		r = -ENOENT;
-	return r < 0 ? r : node_insert(names, name, ret_status, ret_node);
-}
-
-int node_status(struct namespace *names, struct node *node, struct stat *ret_status)
-{
-	int r;
-
-	if (node->opens > 0)
-		return fstat(node->volume.image.direct_fd, ret_status) < 0 ? -errno : 0;
-	r = image_status(names, node->name, ret_status);
+	if (r == 0)
+		r = node_insert(names, name, lookups, ret_attributes, ret_node);
 	if (r < 0)
 		return r;
-	return ret_status->st_dev == node->device && ret_status->st_ino == node->inode ? 0
-										       : -ESTALE;
+	r = node_attributes(names, *ret_node, ret_attributes);
+	if (r < 0)
+		node_forget(names, *ret_node, lookups);
+	return r;
 }
 
-static int check_type(const struct namespace *names, const struct volume *volume,
+static int check_type(const struct names *names, const struct volume *volume,
 		      const char **ret_reason)
 {
 	enum image_type type;
@@ -115,7 +144,7 @@ static int check_type(const struct namespace *names, const struct volume *volume
 	return -ENOKEY;
 }
 
-static int volume_open_checked(struct namespace *names, struct node *node, bool read_only,
+static int volume_open_checked(struct names *names, struct node *node, bool read_only,
 			       const char **ret_reason)
 {
 	struct volume_options options = names->options->volume;
@@ -134,7 +163,7 @@ static int volume_open_checked(struct namespace *names, struct node *node, bool 
 	return r;
 }
 
-static int node_open_first(struct namespace *names, struct node *node, bool writes)
+static int node_open_first(struct names *names, struct node *node, bool writes)
 {
 	const char *reason = NULL;
 	int r;
@@ -152,43 +181,75 @@ static int node_open_first(struct namespace *names, struct node *node, bool writ
 	return r;
 }
 
-int node_open(struct namespace *names, struct node *node, int flags)
+static void node_count(struct names *names, struct node *node, int opens)
+{
+	pthread_mutex_lock(&names->mutex);
+	node->opens = (unsigned)((int)node->opens + opens);
+	pthread_mutex_unlock(&names->mutex);
+}
+
+int node_open(struct names *names, struct node *node, int flags)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
 	int r = 0;
 
-	pthread_mutex_lock(&names->mutex);
+	pthread_mutex_lock(&node->mutex);
 	if (node->opens == 0)
 		r = node_open_first(names, node, writes);
 	else if (writes && node->volume.image.read_only)
 		r = -EROFS;
-	node->opens += r == 0;
-	pthread_mutex_unlock(&names->mutex);
+	if (r == 0)
+		node_count(names, node, 1);
+	pthread_mutex_unlock(&node->mutex);
 	return r;
 }
 
-/* Kept for status if it ever was open: there are no more of those than images that were used. */
-static void node_drop_unused(struct namespace *names, struct node *node)
+void node_close(struct names *names, struct node *node)
 {
-	if (node->lookups > 0 || node->opens > 0 || node->volume.counters)
-		return;
-	tdelete(node, &names->nodes, node_compare);
-	node_free(node);
+	int r = 0;
+
+	pthread_mutex_lock(&node->mutex);
+	node_count(names, node, -1);
+	if (node->opens == 0)
+		r = volume_close(&node->volume);
+	pthread_mutex_unlock(&node->mutex);
+	if (r < 0) {
+		pthread_mutex_lock(&names->mutex);
+		names->result = names->result ? names->result : r;
+		pthread_mutex_unlock(&names->mutex);
+	}
 }
 
-void node_close(struct namespace *names, struct node *node)
+static void find_open(const void *where, VISIT visit, void *data)
 {
+	struct node *node = *(struct node *const *)where;
+
+	if ((visit == postorder || visit == leaf) && node->opens > 0)
+		*(struct node **)data = node;
+}
+
+struct node *node_find_open(struct names *names)
+{
+	struct node *found = NULL;
+
 	pthread_mutex_lock(&names->mutex);
-	if (--node->opens == 0)
-		volume_close(&node->volume);
-	node_drop_unused(names, node);
+	twalk_r(names->nodes, find_open, &found);
 	pthread_mutex_unlock(&names->mutex);
+	return found;
 }
 
-void node_forget(struct namespace *names, struct node *node, uint64_t lookups)
+/* One that ever was open stays, for status: there are no more of those than images that were used.
+ */
+void node_forget(struct names *names, struct node *node, uint64_t lookups)
 {
+	bool unused;
+
 	pthread_mutex_lock(&names->mutex);
 	node->lookups -= min_u64(lookups, node->lookups);
-	node_drop_unused(names, node);
+	unused = node->lookups == 0 && node->opens == 0 && !node->volume.counters;
+	if (unused)
+		tdelete(node, &names->nodes, node_compare);
 	pthread_mutex_unlock(&names->mutex);
+	if (unused)
+		node_free(node);
 }

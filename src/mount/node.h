@@ -9,38 +9,53 @@
 #ifndef MOUNT_NODE_H
 #define MOUNT_NODE_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
 #include "data/volume.h"
 
-struct namespace;
+struct names;
 
 struct node {
 	char *name;
 	dev_t device; /* identity of the image */
 	ino_t inode;
+
+	pthread_mutex_t mutex; /* one opens or closes it at a time, which may take long */
+	struct volume volume;  /* open if `opens` > 0 */
+
+	/* Under the mutex of the namespace, which is never held across I/O. */
 	uint64_t lookups; /* that the kernel will forget */
 	unsigned opens;
-	struct volume volume; /* open if `opens` > 0 */
 };
 
 /*
- * The node for `name` as it is now; *ret_status is the image's. 0 or negative errno: -ENOENT for
- * everything that is no image. Does not count as a lookup.
+ * The node for `name` as it is now, with `lookups` more of them; *ret_attributes as
+ * node_attributes(). 0 or negative errno: -ENOENT for everything that is no image.
  */
-int node_find(struct namespace *names, const char *name, struct node **ret_node,
-	      struct stat *ret_status);
+int node_find(struct names *names, const char *name, uint64_t lookups, struct node **ret_node,
+	      struct stat *ret_attributes);
 
-/* The status of its image: -ESTALE if the name means another file by now, and it is not open. */
-int node_status(struct namespace *names, struct node *node, struct stat *ret_status);
+/*
+ * What stat(2) of its volume says: owner, mode and times are the image's. -ESTALE if the name means
+ * another file by now, and the volume is not open.
+ */
+int node_attributes(struct names *names, struct node *node, struct stat *ret_attributes);
 
 /* Opens the volume if nobody has. Negative errno; what is wrong was logged. */
-int node_open(struct namespace *names, struct node *node, int flags);
-void node_close(struct namespace *names, struct node *node);
+int node_open(struct names *names, struct node *node, int flags);
+/* The first error of the flush is kept in the namespace. */
+void node_close(struct names *names, struct node *node);
+
+/* Any node that is open, or NULL. */
+struct node *node_find_open(struct names *names);
 
 /* Takes back `lookups`. The node may be gone then. */
-void node_forget(struct namespace *names, struct node *node, uint64_t lookups);
+void node_forget(struct names *names, struct node *node, uint64_t lookups);
+
+/* Size of the volume of an image that is not open. */
+uint64_t node_size(const struct names *names, const struct stat *image);
 
 /* Order of the tree: by name, then by file. */
 int node_compare(const void *a, const void *b);

@@ -141,7 +141,9 @@ static int option_pass(struct mount_options *options, const char *option)
 {
 	char *joined;
 
-	if (asprintf(&joined, "%s,%s", options->fuse ? options->fuse : "", option) < 0)
+	/* libfuse takes an empty option for an unknown one. */
+	if (asprintf(&joined, "%s%s%s", options->fuse ? options->fuse : "",
+		     options->fuse ? "," : "", option) < 0)
 		return -ENOMEM;
 	free(options->fuse);
 	options->fuse = joined;

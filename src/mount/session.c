@@ -17,18 +17,28 @@
 /* FUSE_MIN_READ_BUFFER of the kernel: enough for every request that comes before INIT is done. */
 #define INIT_BYTES 8192
 
+/* A copy of a slow request. */
+struct slow {
+	struct slow *next;
+	int fuse_fd; /* to reply to */
+	struct fuse_in_header in;
+	char arguments[];
+};
+
+/* Of a thread of the session: what it is about to reply to. */
+static __thread const struct slow *current;
+
 /* libfuse ------------------------------------------------------------------ */
 
 /*
  * libfuse 3.14 cannot say FOPEN_PARALLEL_DIRECT_WRITES, which lets several writes be in flight to
  * one file: added to the reply to OPEN on its way out.
  */
-static void reply_amend(const struct request *request, struct iovec *iov, int count)
+static void reply_amend(const struct slow *slow, struct iovec *iov, int count)
 {
 	struct fuse_open_out *out;
 
-	if (!request || request->in->opcode != FUSE_OPEN || count < 2 ||
-	    iov[1].iov_len < sizeof(*out))
+	if (!slow || slow->in.opcode != FUSE_OPEN || count < 2 || iov[1].iov_len < sizeof(*out))
 		return;
 	out = iov[1].iov_base;
 	out->open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
@@ -37,11 +47,8 @@ static void reply_amend(const struct request *request, struct iovec *iov, int co
 /* A reply of libfuse leaves by the descriptor that its request came in by. */
 static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
 {
-	struct session *session = CONTAINER_OF(userdata, struct session, names);
-	const struct request *request = session->current;
-
-	reply_amend(request, iov, count);
-	return writev(request ? request->lane->fuse_fd : fd, iov, count);
+	reply_amend(current, iov, count);
+	return writev(current ? current->fuse_fd : fd, iov, count);
 }
 
 static ssize_t request_receive(int fd, void *bytes, size_t length, void *userdata)
@@ -54,83 +61,100 @@ static const struct fuse_custom_io session_io = {
 	.writev = reply_write,
 };
 
-/* The last thing libfuse said: it prints its reasons, and we want them in our one line. */
+/* What libfuse said first, in pieces: it prints its reasons, and we want them in our one line. */
 static char fuse_said[256];
 
 static void fuse_says(enum fuse_log_level level, const char *format, va_list arguments)
 {
-	if (level > FUSE_LOG_WARNING)
+	size_t length = strlen(fuse_said);
+
+	if (level > FUSE_LOG_WARNING || (length > 0 && fuse_said[length - 1] == '\n'))
 		return;
-	vsnprintf(fuse_said, sizeof(fuse_said), format, arguments);
-	fuse_said[strcspn(fuse_said, "\n")] = '\0';
+	vsnprintf(fuse_said + length, sizeof(fuse_said) - length, format, arguments);
 }
 
-/* The session's thread ----------------------------------------------------- */
+/* The session's threads ---------------------------------------------------- */
 
-static void slow_arrived(struct request *request, void *data)
+static int slow_put(const struct fuse_in_header *in, int fuse_fd, void *data)
 {
 	struct session *session = data;
+	struct slow *slow = malloc(sizeof(*slow) + in->len - sizeof(*in));
 
-	request->next = NULL;
+	if (!slow)
+		return -ENOMEM;
+	slow->next = NULL;
+	slow->fuse_fd = fuse_fd;
+	memcpy(&slow->in, in, in->len);
 	pthread_mutex_lock(&session->mutex);
-	*session->last = request;
-	session->last = &request->next;
+	*session->last = slow;
+	session->last = &slow->next;
 	pthread_cond_signal(&session->arrived);
 	pthread_mutex_unlock(&session->mutex);
+	return 0;
 }
 
-static struct request *slow_take(struct session *session)
+static struct slow *slow_take(struct session *session)
 {
-	struct request *request;
+	struct slow *slow;
 
 	pthread_mutex_lock(&session->mutex);
 	while (!session->first && !session->ending)
 		pthread_cond_wait(&session->arrived, &session->mutex);
-	request = session->first;
-	if (request)
-		session->first = request->next;
+	slow = session->first;
+	if (slow)
+		session->first = slow->next;
 	if (!session->first)
 		session->last = &session->first;
 	pthread_mutex_unlock(&session->mutex);
-	return request;
+	return slow;
 }
 
 static void *session_run(void *data)
 {
 	struct session *session = data;
-	struct request *request;
+	struct slow *slow;
 
 	pthread_setname_np(pthread_self(), "session");
-	while ((request = slow_take(session))) {
-		struct fuse_buf buffer = {.mem = (void *)request->in, .size = request->in->len};
+	while ((slow = slow_take(session))) {
+		struct fuse_buf buffer = {.mem = &slow->in, .size = slow->in.len};
 
-		session->current = request;
+		current = slow;
 		fuse_session_process_buf(session->fuse, &buffer);
-		session->current = NULL;
-		request_finish(request);
+		current = NULL;
+		free(slow);
 	}
 	return NULL;
 }
 
+/* When the lanes have ended, so that no more will come: does what is left. */
 static void slow_stop(struct session *session)
 {
 	pthread_mutex_lock(&session->mutex);
 	session->ending = true;
-	pthread_cond_signal(&session->arrived);
+	pthread_cond_broadcast(&session->arrived);
 	pthread_mutex_unlock(&session->mutex);
-	pthread_join(session->thread, NULL);
+	for (unsigned i = 0; i < session->thread_count; i++)
+		pthread_join(session->threads[i], NULL);
 	pthread_mutex_destroy(&session->mutex);
 	pthread_cond_destroy(&session->arrived);
 }
 
 static int slow_start(struct session *session)
 {
+	int r = 0;
+
 	pthread_mutex_init(&session->mutex, NULL);
 	pthread_cond_init(&session->arrived, NULL);
 	session->first = NULL;
 	session->last = &session->first;
 	session->ending = false;
-	return -pthread_create(&session->thread, NULL, session_run, session);
+	for (session->thread_count = 0; session->thread_count < SESSION_THREADS && r == 0;
+	     session->thread_count += r == 0)
+		r = -pthread_create(&session->threads[session->thread_count], NULL, session_run,
+				    session);
+	if (r < 0)
+		slow_stop(session);
+	return r;
 }
 
 /* Start -------------------------------------------------------------------- */
@@ -228,9 +252,16 @@ static void survive_pressure(void)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	/* With a limit, locking what comes later would make allocations fail. */
-	if (geteuid() == 0)
-		mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+}
+
+/*
+ * The code and data of the daemon, as far as they are used: not what comes later, which a limit on
+ * locked memory would then forbid to be allocated.
+ */
+static void lock_memory(void)
+{
+	if (mlockall(MCL_CURRENT | MCL_ONFAULT) < 0)
+		log_line(LOG_DEBUG, "mlockall: %s", strerror(errno));
 }
 
 static bool forbidden(int error)
@@ -246,7 +277,7 @@ static int serve(struct session *session)
 	int r;
 
 	lanes->transport = options->transport ? options->transport : &transport_dev;
-	lanes->slow = slow_arrived;
+	lanes->slow = slow_put;
 	lanes->slow_data = session;
 	lanes->engine = options->engine ? options->engine : &engine_uring;
 	lanes->count = options->lanes;
@@ -283,35 +314,46 @@ static void session_free(struct session *session)
 
 static int start_serving(struct session *session, char **ret_error)
 {
+	const struct mount_options *options = session->options;
 	int r = slow_start(session);
 
 	if (r < 0)
 		return r;
-	r = control_start(&session->control, session);
-	if (r == 0) {
-		r = serve(session);
-		if (r < 0 && session->options->engine)
-			error_text(ret_error, "engine=%s: %s", session->options->engine->name,
-				   strerror(-r));
-		if (r < 0)
-			control_stop(&session->control, r);
-	}
-	if (r < 0)
+	r = serve(session);
+	if (r == -EINVAL)
+		error_text(ret_error, "lanes= times depth= may be %d at most",
+			   LANES_REQUESTS_LIMIT);
+	else if (r < 0 && options->engine)
+		error_text(ret_error, "engine=%s: %s", options->engine->name, strerror(-r));
+	if (r < 0) {
 		slow_stop(session);
+		return r;
+	}
+	lock_memory();
+	r = control_start(&session->control, session);
+	if (r < 0) {
+		mountpoint_unmount(session->mountpoint, true);
+		lanes_join(&session->lanes);
+		slow_stop(session);
+		lanes_destroy(&session->lanes);
+	}
 	return r;
 }
 
 static int mount_and_serve(struct session *session, char **ret_error)
 {
+	uid_t user;
 	int r = fuse_new(session);
 
 	if (r == 0)
 		r = fuse_mount(session);
 	if (r < 0) {
+		fuse_said[strcspn(fuse_said, "\n")] = '\0';
 		if (fuse_said[0])
 			error_text(ret_error, "%s", fuse_said);
 		return r;
 	}
+	mountpoint_find(session->mountpoint, &session->device, &user);
 	r = fuse_handshake(session);
 	if (r == 0) {
 		survive_pressure();
@@ -352,7 +394,7 @@ int session_start(struct session *session, const char *source, const char *mount
 	}
 	r = mount_and_serve(session, ret_error);
 	if (r < 0) {
-		namespace_close(&session->names);
+		namespace_free(&session->names);
 		session_free(session);
 	}
 	return r;
@@ -364,8 +406,10 @@ int session_wait(struct session *session)
 
 	lanes_join(&session->lanes);
 	slow_stop(session);
+	lanes_destroy(&session->lanes);
 	r = namespace_close(&session->names);
 	control_stop(&session->control, r);
+	namespace_free(&session->names);
 	session_free(session);
 	return r;
 }

@@ -2,8 +2,9 @@
 /*
  * A session: one mount, from mount(2) to the last reply. Its threads:
  *   lanes     READ, WRITE, FSYNC, FALLOCATE, LSEEK (src/data)
- *   session   every other FUSE request, one after the other, through libfuse
- *   control   signals, and the socket that `status` and `umount` talk to
+ *   session   every other FUSE request, through libfuse; a few, since an open may flush and scan a
+ *             large image, and others should not wait for it
+ *   control   signals, the log of the lanes, and the socket that `status` and `umount` talk to
  *   main      waits for the lanes, then ends the others
  */
 #ifndef MOUNT_SESSION_H
@@ -13,22 +14,29 @@
 #include "mount/control.h"
 #include "mount/namespace.h"
 
+struct slow;
+
+enum {
+	SESSION_THREADS = 4
+};
+
 struct session {
 	char *source;     /* absolute */
 	char *mountpoint; /* absolute */
+	dev_t device;     /* of the mount: no other has it */
 	struct mount_options *options;
-	struct namespace names;
+	struct names names;
 	struct lanes lanes;
 	struct control control;
 	struct fuse_session *fuse;
 
-	/* Slow requests: from the lanes to the session's thread. */
-	pthread_t thread;
+	/* Slow requests: copies, from the lanes to the session's threads. */
+	pthread_t threads[SESSION_THREADS];
+	unsigned thread_count;
 	pthread_mutex_t mutex;
 	pthread_cond_t arrived;
-	struct request *first, **last;
+	struct slow *first, **last;
 	bool ending;
-	struct request *current; /* of the session's thread; libfuse replies to this one */
 };
 
 /*

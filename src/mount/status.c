@@ -60,52 +60,48 @@ static struct json_object *volume_json(const char *name, const char *state, uint
 	return object;
 }
 
-static struct json_object *node_json(struct namespace *names, struct node *node)
+static struct json_object *node_json(const struct names *names, const struct node *node)
 {
 	const char *state = "closed";
-	struct stat status;
-	uint64_t size = 0;
+	uint64_t size = node->volume.size_bytes;
 
-	if (node->opens > 0) {
-		size = node->volume.size_bytes;
+	if (node->opens > 0)
 		state = node->volume.failed ? "failed" : "open";
-	} else if (node_status(names, node, &status) == 0) {
-		volume_size(&names->options->volume, (uint64_t)status.st_size, &size);
-	}
 	return volume_json(node->name, state, size, node->volume.counters);
 }
 
 /* While the tree is walked: what is told of, and which names of the folder that leaves. */
 struct walk {
-	struct namespace *names;
+	struct names *names;
 	struct json_object *volumes;
 	struct listing *listing;
 };
 
 static void walk_node(const void *where, VISIT visit, void *data)
 {
-	struct node *node = *(struct node *const *)where;
+	const struct node *node = *(struct node *const *)where;
 	struct walk *walk = data;
 
 	if ((visit != postorder && visit != leaf) || !node->volume.counters)
 		return;
 	json_object_array_add(walk->volumes, node_json(walk->names, node));
-	for (size_t i = 0; walk->listing && i < walk->listing->count; i++)
-		if (strcmp(walk->listing->names[i], node->name) == 0)
-			walk->listing->names[i][0] = '\0';
+	if (walk->listing)
+		listing_take(walk->listing, node->name);
 }
 
-static struct json_object *closed_json(struct namespace *names, const char *name)
+static struct json_object *closed_json(const struct names *names, const char *name)
 {
+	const char *reason;
+	_cleanup_fd_ int fd = image_find(names->folder_fd, name, &reason);
 	struct stat status = {0};
 	uint64_t size = 0;
 
-	if (fstatat(names->folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-		volume_size(&names->options->volume, (uint64_t)status.st_size, &size);
+	if (fd >= 0 && fstat(fd, &status) == 0)
+		size = node_size(names, &status);
 	return volume_json(name, "closed", size, NULL);
 }
 
-void namespace_status(struct namespace *names, struct json_object *status)
+void namespace_status(struct names *names, struct json_object *status)
 {
 	struct walk walk = {.names = names, .volumes = json_object_new_array()};
 
@@ -115,9 +111,9 @@ void namespace_status(struct namespace *names, struct json_object *status)
 	twalk_r(names->nodes, walk_node, &walk);
 	pthread_mutex_unlock(&names->mutex);
 	for (size_t i = 0; walk.listing && i < walk.listing->count; i++)
-		if (walk.listing->names[i][0])
+		if (!walk.listing->entries[i].taken)
 			json_object_array_add(walk.volumes,
-					      closed_json(names, walk.listing->names[i]));
+					      closed_json(names, walk.listing->entries[i].name));
 	if (walk.listing)
 		listing_free(walk.listing);
 	json_object_object_add(status, "volumes", walk.volumes);

@@ -20,6 +20,19 @@ void log_limit(int priority);
 
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * For threads that must not wait for whoever reads the log, which may lie on what they serve: from
+ * now on the lines of the calling thread are kept until log_drain(), the oldest LOG_KEPT of them;
+ * log_fd() is readable when there are some, or negative errno before log_keep_init().
+ */
+enum {
+	LOG_KEPT = 64
+};
+int log_keep_init(void);
+void log_keep(void);
+int log_fd(void);
+void log_drain(void);
+
 #define log_error(...)   log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)

@@ -41,7 +41,7 @@ static int64_t disk_do(const struct volume *volume, struct io *io)
 	if (io->fd == image->direct_fd) {
 		assert_int_equal(io->offset % image->block_bytes, 0);
 		assert_int_equal(length % image->block_bytes, 0);
-		assert_int_equal((uintptr_t)io->iov[0].iov_base % image->memory_bytes, 0);
+		assert_int_equal((uintptr_t)io->iov[0].iov_base % 512, 0);
 	}
 	if (io->kind == IO_READ)
 		return pread(io->fd, io->iov[0].iov_base, length, (off_t)io->offset);
@@ -108,7 +108,6 @@ static void fixture_init(struct fixture *fixture, uint64_t size, uint32_t block,
 	volume->image.buffered_fd = open("image", O_RDWR | O_CLOEXEC);
 	volume->image.size_bytes = size;
 	volume->image.block_bytes = block;
-	volume->image.memory_bytes = 512;
 	volume->image.direct_end_bytes = size % block ? size / 4096 * 4096 : size;
 	volume->start_bytes = start;
 	volume->size_bytes = size - start;

@@ -204,9 +204,8 @@ static void job_sync(void)
 static unsigned pieces_cut(uint64_t start, uint64_t length, struct piece **ret_pieces)
 {
 	uint64_t end = start + length, at = start;
-	size_t room = length / job.min + 2;
-	struct piece *pieces = calloc(room, sizeof(*pieces));
-	unsigned count = 0;
+	struct piece *pieces = NULL;
+	unsigned count = 0, room = 0;
 
 	while (at < end) {
 		uint64_t n = job.min + random_below(job.max - job.min + 1);
@@ -216,6 +215,12 @@ static unsigned pieces_cut(uint64_t start, uint64_t length, struct piece **ret_p
 			n = job.align;
 		if (n > end - at)
 			n = end - at;
+		if (count == room) {
+			room = room * 2 + 64;
+			pieces = realloc(pieces, room * sizeof(*pieces));
+			if (!pieces)
+				abort();
+		}
 		pieces[count++] = (struct piece){.offset = at, .length = n};
 		at += n;
 	}
