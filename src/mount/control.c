@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
+/* control.h for the daemon. */
 #include "mount/control.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,128 +11,22 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 
+#include "mount/control_socket.h"
 #include "mount/mountpoint.h"
 #include "mount/session.h"
 #include "util/log.h"
 #include "util/macros.h"
 
-/* What 10^5 volumes have to say. */
-#define STATUS_LIMIT (64 * MIB)
-
-/* A client that does not read or write must not hold up the others. */
-static const struct timeval patience = {.tv_sec = 2};
-
-/* Sockets ------------------------------------------------------------------ */
-
-static int socket_address(const char *path, struct sockaddr_un *ret_address)
-{
-	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(ret_address->sun_path))
-		return -ENAMETOOLONG;
-	strcpy(ret_address->sun_path, path);
-	return 0;
-}
-
-/* Under its name only once it listens: who finds it may connect. */
-static int socket_listen(const char *path)
-{
-	_cleanup_free_ char *new_path = NULL;
-	struct sockaddr_un address;
-	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int r, listening;
-
-	if (fd < 0)
-		return -errno;
-	if (asprintf(&new_path, "%s.new", path) < 0)
-		return -ENOMEM;
-	r = socket_address(new_path, &address);
-	if (r < 0)
-		return r;
-	unlink(new_path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    chmod(new_path, 0600) < 0 || listen(fd, CONTROL_WAITERS) < 0 ||
-	    rename(new_path, path) < 0)
-		return -errno;
-	listening = fd;
-	fd = -1;
-	return listening;
-}
-
-/* Whoever listens must be the user whose folder it is in; root believes nobody else. */
-static int socket_check(int fd, uid_t user)
-{
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-		return -errno;
-	return peer.uid == user ? 0 : -EPERM;
-}
-
-static int socket_ask(const char *path, uid_t user, const char *word)
-{
-	struct sockaddr_un address;
-	int r = socket_address(path, &address);
-	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int asked;
-
-	if (r < 0 || fd < 0)
-		return r < 0 ? r : -errno;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	r = socket_check(fd, user);
-	if (r < 0)
-		return r;
-	if (send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
-		return -errno;
-	asked = fd;
-	fd = -1;
-	return asked;
-}
-
-/* Folders for a user's sockets, the better one first: without a login session, there is no
- * /run/user. */
-enum {
-	FOLDER_CHOICES = 2
-};
-
-static void folder_name(uid_t user, unsigned choice, char path[64])
-{
-	if (user == 0)
-		strcpy(path, "/run/platterfs");
-	else if (choice == 0)
-		snprintf(path, 64, "/run/user/%u/platterfs", user);
-	else
-		snprintf(path, 64, "/tmp/platterfs-%u", user);
-}
-
-/* Ours, and nobody else may write there. */
-static int folder_make(const char *path)
-{
-	struct stat status;
-
-	if (mkdir(path, geteuid() == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
-		return -errno;
-	if (lstat(path, &status) < 0)
-		return -errno;
-	return S_ISDIR(status.st_mode) && status.st_uid == geteuid() && !(status.st_mode & 022)
-		       ? 0
-		       : -EPERM;
-}
-
 static int control_listen(struct control *control)
 {
-	char folder[64];
+	char folder[CONTROL_FOLDER_BYTES];
 	int r = -ENOENT;
 
-	for (unsigned choice = 0; choice < FOLDER_CHOICES && r < 0; choice++) {
-		folder_name(geteuid(), choice, folder);
-		r = folder_make(folder);
+	for (unsigned choice = 0; choice < CONTROL_FOLDERS && r < 0; choice++) {
+		control_folder(geteuid(), choice, folder);
+		r = control_folder_make(folder);
 	}
 	if (r < 0)
 		return r;
@@ -140,10 +34,8 @@ static int control_listen(struct control *control)
 		control->path = NULL;
 		return -ENOMEM;
 	}
-	return socket_listen(control->path);
+	return control_socket_listen(control->path);
 }
-
-/* In the daemon ------------------------------------------------------------ */
 
 static struct json_object *session_json(struct session *session)
 {
@@ -193,8 +85,8 @@ static void control_answer(struct control *control)
 
 	if (client < 0)
 		return;
-	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &control_patience, sizeof(control_patience));
+	setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &control_patience, sizeof(control_patience));
 	if (recv(client, word, sizeof(word) - 1, 0) <= 0)
 		close(client);
 	else if (strcmp(word, "status") == 0)
@@ -318,116 +210,4 @@ void control_stop(struct control *control, int result)
 	close(control->signal_fd);
 	close(control->stop_fd);
 	free(control->path);
-}
-
-/* In a command ------------------------------------------------------------- */
-
-/* The first of the user's folders in which somebody listens for this mount. */
-static int control_ask(dev_t device, uid_t user, const char *word)
-{
-	char folder[64], path[96];
-	int r = -ENOENT;
-
-	for (unsigned choice = 0; choice < FOLDER_CHOICES && r < 0; choice++) {
-		folder_name(user, choice, folder);
-		snprintf(path, sizeof(path), "%s/%u.sock", folder, minor(device));
-		r = socket_ask(path, user, word);
-	}
-	return r;
-}
-
-int control_wait(dev_t device, uid_t user)
-{
-	return control_ask(device, user, "wait");
-}
-
-/* NULL unless it is whole, and of a size that a status can have. */
-static struct json_object *status_read(int fd)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *mount = NULL;
-	size_t total = 0;
-	char bytes[65536];
-	ssize_t length;
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	while (!mount && total < STATUS_LIMIT && (length = read(fd, bytes, sizeof(bytes))) > 0) {
-		mount = json_tokener_parse_ex(tokener, bytes, (int)length);
-		total += (size_t)length;
-	}
-	json_tokener_free(tokener);
-	return mount;
-}
-
-int control_status(dev_t device, uid_t user, struct json_object **ret_mount)
-{
-	_cleanup_fd_ int fd = control_ask(device, user, "status");
-
-	if (fd < 0)
-		return fd;
-	*ret_mount = status_read(fd);
-	return 0;
-}
-
-static int each_socket(const char *path, uid_t user,
-		       int (*each)(struct json_object *mount, const char *socket_path, void *data),
-		       void *data)
-{
-	_cleanup_fd_ int fd = socket_ask(path, user, "status");
-	struct json_object *mount;
-	int r;
-
-	/* Left by a daemon that was killed; in another user's folder it is his. */
-	if (fd == -ECONNREFUSED && user == geteuid())
-		unlink(path);
-	if (fd < 0)
-		return 0;
-	mount = status_read(fd);
-	r = each(mount, path, data);
-	json_object_put(mount);
-	return r;
-}
-
-static int each_of_user(uid_t user,
-			int (*each)(struct json_object *mount, const char *socket_path, void *data),
-			void *data)
-{
-	char folder[64], pattern[96];
-	int r = 0;
-
-	for (unsigned choice = 0; choice < (user == 0 ? 1 : FOLDER_CHOICES); choice++) {
-		glob_t sockets = {0};
-
-		folder_name(user, choice, folder);
-		snprintf(pattern, sizeof(pattern), "%s/*.sock", folder);
-		glob(pattern, 0, NULL, &sockets);
-		for (size_t i = 0; r == 0 && i < sockets.gl_pathc; i++)
-			r = each_socket(sockets.gl_pathv[i], user, each, data);
-		globfree(&sockets);
-	}
-	return r;
-}
-
-/* Of all mounts that platterfs has here, those whose daemons root would not find in /run/platterfs.
- */
-static int each_user(int (*each)(struct json_object *mount, const char *socket_path, void *data),
-		     void *data)
-{
-	uid_t *users = NULL;
-	size_t count = 0;
-	int r = mountpoint_users(&users, &count);
-
-	for (size_t i = 0; r == 0 && i < count; i++)
-		if (users[i] != 0)
-			r = each_of_user(users[i], each, data);
-	free(users);
-	return r;
-}
-
-int control_each(int (*each)(struct json_object *mount, const char *socket_path, void *data),
-		 void *data)
-{
-	int r = each_of_user(geteuid(), each, data);
-
-	return r == 0 && geteuid() == 0 ? each_user(each, data) : r;
 }

@@ -17,50 +17,6 @@
 /* FUSE_MIN_READ_BUFFER of the kernel: enough for every request that comes before INIT is done. */
 #define INIT_BYTES 8192
 
-/* A copy of a slow request. */
-struct slow {
-	struct slow *next;
-	int fuse_fd; /* to reply to */
-	struct fuse_in_header in;
-	char arguments[];
-};
-
-/* Of a thread of the session: what it is about to reply to. */
-static __thread const struct slow *current;
-
-/* libfuse ------------------------------------------------------------------ */
-
-/*
- * libfuse 3.14 cannot say FOPEN_PARALLEL_DIRECT_WRITES, which lets several writes be in flight to
- * one file: added to the reply to OPEN on its way out.
- */
-static void reply_amend(const struct slow *slow, struct iovec *iov, int count)
-{
-	struct fuse_open_out *out;
-
-	if (!slow || slow->in.opcode != FUSE_OPEN || count < 2 || iov[1].iov_len < sizeof(*out))
-		return;
-	out = iov[1].iov_base;
-	out->open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
-}
-
-/* A reply of libfuse leaves by the descriptor that its request came in by. */
-static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
-{
-	reply_amend(current, iov, count);
-	return writev(current ? current->fuse_fd : fd, iov, count);
-}
-
-static ssize_t request_receive(int fd, void *bytes, size_t length, void *userdata)
-{
-	return read(fd, bytes, length);
-}
-
-static const struct fuse_custom_io session_io = {
-	.read = request_receive,
-	.writev = reply_write,
-};
-
 /* What libfuse said first, in pieces: it prints its reasons, and we want them in our one line. */
 static char fuse_said[256];
 
@@ -72,92 +28,6 @@ static void fuse_says(enum fuse_log_level level, const char *format, va_list arg
 		return;
 	vsnprintf(fuse_said + length, sizeof(fuse_said) - length, format, arguments);
 }
-
-/* The session's threads ---------------------------------------------------- */
-
-static int slow_put(const struct fuse_in_header *in, int fuse_fd, void *data)
-{
-	struct session *session = data;
-	struct slow *slow = malloc(sizeof(*slow) + in->len - sizeof(*in));
-
-	if (!slow)
-		return -ENOMEM;
-	slow->next = NULL;
-	slow->fuse_fd = fuse_fd;
-	memcpy(&slow->in, in, in->len);
-	pthread_mutex_lock(&session->mutex);
-	*session->last = slow;
-	session->last = &slow->next;
-	pthread_cond_signal(&session->arrived);
-	pthread_mutex_unlock(&session->mutex);
-	return 0;
-}
-
-static struct slow *slow_take(struct session *session)
-{
-	struct slow *slow;
-
-	pthread_mutex_lock(&session->mutex);
-	while (!session->first && !session->ending)
-		pthread_cond_wait(&session->arrived, &session->mutex);
-	slow = session->first;
-	if (slow)
-		session->first = slow->next;
-	if (!session->first)
-		session->last = &session->first;
-	pthread_mutex_unlock(&session->mutex);
-	return slow;
-}
-
-static void *session_run(void *data)
-{
-	struct session *session = data;
-	struct slow *slow;
-
-	pthread_setname_np(pthread_self(), "session");
-	while ((slow = slow_take(session))) {
-		struct fuse_buf buffer = {.mem = &slow->in, .size = slow->in.len};
-
-		current = slow;
-		fuse_session_process_buf(session->fuse, &buffer);
-		current = NULL;
-		free(slow);
-	}
-	return NULL;
-}
-
-/* When the lanes have ended, so that no more will come: does what is left. */
-static void slow_stop(struct session *session)
-{
-	pthread_mutex_lock(&session->mutex);
-	session->ending = true;
-	pthread_cond_broadcast(&session->arrived);
-	pthread_mutex_unlock(&session->mutex);
-	for (unsigned i = 0; i < session->thread_count; i++)
-		pthread_join(session->threads[i], NULL);
-	pthread_mutex_destroy(&session->mutex);
-	pthread_cond_destroy(&session->arrived);
-}
-
-static int slow_start(struct session *session)
-{
-	int r = 0;
-
-	pthread_mutex_init(&session->mutex, NULL);
-	pthread_cond_init(&session->arrived, NULL);
-	session->first = NULL;
-	session->last = &session->first;
-	session->ending = false;
-	for (session->thread_count = 0; session->thread_count < SESSION_THREADS && r == 0;
-	     session->thread_count += r == 0)
-		r = -pthread_create(&session->threads[session->thread_count], NULL, session_run,
-				    session);
-	if (r < 0)
-		slow_stop(session);
-	return r;
-}
-
-/* Start -------------------------------------------------------------------- */
 
 static int add_option(struct fuse_args *arguments, const char *option)
 {
@@ -213,7 +83,7 @@ static int fuse_mount(struct session *session)
 	if (fuse_session_mount(session->fuse, session->mountpoint) < 0)
 		return errno ? -errno : -EIO;
 	session->lanes.fuse_fd = fuse_session_fd(session->fuse);
-	r = fuse_session_custom_io(session->fuse, &session_io, session->lanes.fuse_fd);
+	r = fuse_session_custom_io(session->fuse, &slow_io, session->lanes.fuse_fd);
 	return r < 0 ? -EIO : 0;
 }
 
@@ -278,7 +148,7 @@ static int serve(struct session *session)
 
 	lanes->transport = options->transport ? options->transport : &transport_dev;
 	lanes->slow = slow_put;
-	lanes->slow_data = session;
+	lanes->slow_data = &session->slow;
 	lanes->engine = options->engine ? options->engine : &engine_uring;
 	lanes->count = options->lanes;
 	lanes->depth = options->depth;
@@ -315,7 +185,7 @@ static void session_free(struct session *session)
 static int start_serving(struct session *session, char **ret_error)
 {
 	const struct mount_options *options = session->options;
-	int r = slow_start(session);
+	int r = slow_start(&session->slow, session->fuse);
 
 	if (r < 0)
 		return r;
@@ -326,7 +196,7 @@ static int start_serving(struct session *session, char **ret_error)
 	else if (r < 0 && options->engine)
 		error_text(ret_error, "engine=%s: %s", options->engine->name, strerror(-r));
 	if (r < 0) {
-		slow_stop(session);
+		slow_stop(&session->slow);
 		return r;
 	}
 	lock_memory();
@@ -334,7 +204,7 @@ static int start_serving(struct session *session, char **ret_error)
 	if (r < 0) {
 		mountpoint_unmount(session->mountpoint, true);
 		lanes_join(&session->lanes);
-		slow_stop(session);
+		slow_stop(&session->slow);
 		lanes_destroy(&session->lanes);
 	}
 	return r;
@@ -405,7 +275,7 @@ int session_wait(struct session *session)
 	int r;
 
 	lanes_join(&session->lanes);
-	slow_stop(session);
+	slow_stop(&session->slow);
 	lanes_destroy(&session->lanes);
 	r = namespace_close(&session->names);
 	control_stop(&session->control, r);

@@ -13,12 +13,7 @@
 #include "data/lane.h"
 #include "mount/control.h"
 #include "mount/namespace.h"
-
-struct slow;
-
-enum {
-	SESSION_THREADS = 4
-};
+#include "mount/slow.h"
 
 struct session {
 	char *source;     /* absolute */
@@ -28,15 +23,8 @@ struct session {
 	struct names names;
 	struct lanes lanes;
 	struct control control;
+	struct slow_queue slow;
 	struct fuse_session *fuse;
-
-	/* Slow requests: copies, from the lanes to the session's threads. */
-	pthread_t threads[SESSION_THREADS];
-	unsigned thread_count;
-	pthread_mutex_t mutex;
-	pthread_cond_t arrived;
-	struct slow *first, **last;
-	bool ending;
 };
 
 /*

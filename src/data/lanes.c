@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/* The lanes of a session: how many, their memory, their threads, their end. */
+#include "data/lane.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "util/log.h"
+
+/* Of one request: the transport's headroom, the buffer, the edge. */
+static size_t request_bytes(const struct transport *transport)
+{
+	return transport->headroom_bytes + REQUEST_BUFFER_BYTES + IMAGE_PAGE_BYTES;
+}
+
+static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
+{
+	size_t bytes = request_bytes(lanes->transport);
+
+	lane->lanes = lanes;
+	lane->engine = lanes->engine;
+	lane->transport = lanes->transport;
+	lane->number = number;
+	lane->depth = lanes->depth;
+	pthread_mutex_init(&lane->inbox_mutex, NULL);
+	lane->inbox_fd = eventfd(0, EFD_CLOEXEC);
+	lane->requests = calloc(lane->depth, sizeof(*lane->requests));
+	lane->arena_bytes = bytes * lane->depth;
+	lane->arena = mmap(NULL, lane->arena_bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (lane->arena == MAP_FAILED)
+		lane->arena = NULL;
+	if (!lane->arena || !lane->requests || lane->inbox_fd < 0)
+		return -ENOMEM;
+	lanes->memory_locked &= mlock(lane->arena, lane->arena_bytes) == 0;
+	for (unsigned i = 0; i < lane->depth; i++) {
+		struct request *request = &lane->requests[i];
+
+		request->lane = lane;
+		request->buffer = lane->arena + i * bytes + lanes->transport->headroom_bytes;
+		request->edge = request->buffer + REQUEST_BUFFER_BYTES;
+		request->next = lane->free;
+		lane->free = request;
+	}
+	return 0;
+}
+
+static void lane_destroy(struct lane *lane)
+{
+	if (lane->start_result == 0 && lane->number < lane->lanes->running)
+		lane->transport->stop(lane);
+	if (lane->arena)
+		munmap(lane->arena, lane->arena_bytes);
+	if (lane->inbox_fd >= 0)
+		close(lane->inbox_fd);
+	free(lane->requests);
+	pthread_mutex_destroy(&lane->inbox_mutex);
+}
+
+static int lane_start(struct lane *lane)
+{
+	int r = lane->engine->start(lane);
+
+	if (r < 0)
+		return r;
+	r = lane->transport->start(lane);
+	if (r < 0)
+		lane->engine->stop(lane);
+	return r;
+}
+
+static void lane_serve(struct lane *lane)
+{
+	while (!lane->ended || lane->busy > 0) {
+		lane->transport->receive(lane);
+		lane->engine->wait(lane);
+	}
+}
+
+static void *lane_run(void *data)
+{
+	struct lane *lane = data;
+	char name[16];
+	int r;
+
+	snprintf(name, sizeof(name), "lane-%u", lane->number);
+	pthread_setname_np(pthread_self(), name);
+	log_keep();
+	r = lane->start_result = lane_start(lane);
+	sem_post(&lane->lanes->started);
+	if (r == 0) {
+		lane_serve(lane);
+		lane->engine->stop(lane);
+	}
+	return NULL;
+}
+
+static void lanes_size(struct lanes *lanes)
+{
+	unsigned cpus = (unsigned)max_u64((uint64_t)sysconf(_SC_NPROCESSORS_ONLN), 1);
+
+	if (lanes->engine->deep) {
+		if (lanes->count == 0)
+			lanes->count = (unsigned)min_u64(cpus, 8);
+		if (lanes->depth == 0)
+			lanes->depth = (unsigned)max_u64(LANES_REQUESTS_DEFAULT / lanes->count, 1);
+		return;
+	}
+	/* A lane for each request: as many are in flight as with lanes that have several. */
+	if (lanes->count == 0)
+		lanes->count = lanes->depth ? 1 : LANES_REQUESTS_DEFAULT / 2;
+	lanes->count *= lanes->depth ? lanes->depth : 1;
+	lanes->depth = 1;
+}
+
+static int lanes_init(struct lanes *lanes)
+{
+	lanes->lanes = calloc(lanes->count, sizeof(*lanes->lanes));
+	if (!lanes->lanes)
+		return -ENOMEM;
+	lanes->memory_bytes = (uint64_t)lanes->count * lanes->depth *
+			      (request_bytes(lanes->transport) + sizeof(struct request));
+	lanes->memory_locked = true;
+	for (unsigned i = 0; i < lanes->count; i++)
+		lanes->lanes[i].inbox_fd = -1;
+	for (unsigned i = 0; i < lanes->count; i++) {
+		int r = lane_init(&lanes->lanes[i], lanes, i);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void lanes_destroy(struct lanes *lanes)
+{
+	for (unsigned i = 0; lanes->lanes && i < lanes->count; i++)
+		lane_destroy(&lanes->lanes[i]);
+	free(lanes->lanes);
+	lanes->lanes = NULL;
+	sem_destroy(&lanes->started);
+}
+
+/* Returns when the lane serves, or has failed to start. */
+static int lane_create(struct lane *lane)
+{
+	pthread_attr_t attributes;
+	int r;
+
+	/* A lane needs little stack, and all of it may be locked in memory. */
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 256 * KIB);
+	r = -pthread_create(&lane->thread, &attributes, lane_run, lane);
+	pthread_attr_destroy(&attributes);
+	if (r < 0)
+		return r;
+	while (sem_wait(&lane->lanes->started) < 0)
+		;
+	if (lane->start_result < 0)
+		pthread_join(lane->thread, NULL);
+	return lane->start_result;
+}
+
+int lanes_start(struct lanes *lanes)
+{
+	int r;
+
+	lanes_size(lanes);
+	if ((uint64_t)lanes->count * lanes->depth > LANES_REQUESTS_LIMIT)
+		return -EINVAL;
+	sem_init(&lanes->started, 0, 0);
+	r = lanes_init(lanes);
+	for (lanes->running = 0; r == 0 && lanes->running < lanes->count; lanes->running += r == 0)
+		r = lane_create(&lanes->lanes[lanes->running]);
+	/* Those that run already serve, and every lane can do all there is to do. */
+	if (lanes->running > 0)
+		return 0;
+	lanes_destroy(lanes);
+	return r;
+}
+
+void lanes_join(struct lanes *lanes)
+{
+	for (unsigned i = 0; i < lanes->running; i++)
+		pthread_join(lanes->lanes[i].thread, NULL);
+}
