@@ -11,7 +11,8 @@
 #include "util/macros.h"
 
 static const struct command *const commands[] = {
-	&cmd_mount, &cmd_umount, &cmd_create, &cmd_prepare, &cmd_info, &cmd_doctor, &cmd_status,
+	&cmd_mount, &cmd_umount, &cmd_create, &cmd_prepare,
+	&cmd_info,  &cmd_doctor, &cmd_status, &cmd_auto_unmount,
 };
 
 static const struct command *command_find(const char *name)
@@ -26,7 +27,9 @@ static void help_print(FILE *out)
 {
 	fprintf(out, "platterfs: disk images as durable block files\n\n");
 	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-		fprintf(out, "  platterfs %-9s %s\n", commands[i]->name, commands[i]->arguments);
+		if (commands[i]->summary)
+			fprintf(out, "  platterfs %-9s %s\n", commands[i]->name,
+				commands[i]->arguments);
 	fprintf(out, "\nplatterfs COMMAND --help says more; without a command, it mounts.\n");
 }
 

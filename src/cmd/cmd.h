@@ -13,11 +13,12 @@ enum {
 struct command {
 	const char *name;
 	const char *arguments; /* "[--json] IMAGE", for usage lines */
-	const char *summary;   /* one line for --help */
+	const char *summary;   /* one line for --help; NULL: not for users */
 	const char *help;      /* the options, a line each; NULL if there are none */
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
+extern const struct command cmd_auto_unmount;
 extern const struct command cmd_create;
 extern const struct command cmd_doctor;
 extern const struct command cmd_info;

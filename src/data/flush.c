@@ -14,8 +14,8 @@ static void flush_done(struct request *request, int64_t result)
 	struct volume *volume = request->volume;
 	const char *reason = NULL;
 
-	if (result == 0)
-		result = image_verify(&volume->image, &reason);
+	if (result == 0 && image_verify(&volume->image, &reason) < 0)
+		result = -EIO;
 	if (result < 0)
 		volume_failed(volume, "fsync", (int)result, reason);
 	else if (volume->failed)

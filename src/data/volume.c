@@ -60,16 +60,24 @@ int volume_open(struct volume *volume, int folder_fd, const char *name,
 	return 0;
 }
 
+/*
+ * What failed before has been told to whoever wrote. An image that was deleted while it was in use
+ * is nothing to fail for: its owner wanted it gone.
+ */
 static int volume_flush(struct volume *volume)
 {
 	const char *reason = NULL;
 	int r;
 
 	if (volume->failed || volume->image.read_only)
-		return volume->failed;
+		return 0;
 	r = fdatasync(volume->image.direct_fd) < 0 ? -errno : 0;
 	if (r == 0)
 		r = image_verify(&volume->image, &reason);
+	if (r == -ENOENT) {
+		log_warning("%s: %s", volume->name, reason);
+		return 0;
+	}
 	if (r < 0)
 		volume_failed(volume, "fsync at close", r, reason);
 	return r;

@@ -63,8 +63,8 @@ int volume_open(struct volume *volume, int folder_fd, const char *name,
 		const struct volume_options *options, const char **ret_reason);
 
 /*
- * Flushes unless read-only or failed, and closes. 0, or the negative errno of the flush, of what
- * had failed the volume before, or -EIO if the image is not what it was.
+ * Flushes unless read-only or failed, and closes. 0, or an error that nobody has been told of yet:
+ * the negative errno of the flush, or -EIO if the image is not what it was.
  */
 int volume_close(struct volume *volume);
 

@@ -185,8 +185,8 @@ static void write_done(struct request *request, int error)
 	struct volume *volume = request->volume;
 	const char *reason = NULL;
 
-	if (error == 0 && request->durable)
-		error = image_verify(&volume->image, &reason);
+	if (error == 0 && request->durable && image_verify(&volume->image, &reason) < 0)
+		error = -EIO;
 	if (error < 0) {
 		volume_write_failed(volume, "write", error, reason);
 		request_reply(request, error, NULL, 0);

@@ -56,8 +56,9 @@ int image_open(int folder_fd, const char *name, unsigned flags, struct image *re
 void image_close(struct image *image);
 
 /*
- * Whether the image still is what was opened. 0, or -EIO and *ret_reason a static sentence: it was
- * truncated or lengthened, its blocks were taken away, or nothing names it any more.
+ * Whether the image still is what was opened. 0, or negative errno and *ret_reason a static
+ * sentence: -ENOENT if nothing names it any more, -EIO if it was truncated or lengthened, or its
+ * blocks were taken away.
  */
 int image_verify(const struct image *image, const char **ret_reason);
 

@@ -194,18 +194,18 @@ static uint64_t blocks_least(const struct extent_summary *extents)
  */
 int image_verify(const struct image *image, const char **ret_reason)
 {
-	struct statx status;
+	struct statx status = {.stx_nlink = 1};
 
 	if (statx(image->direct_fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK | STATX_BLOCKS,
 		  &status) < 0)
 		*ret_reason = "its status cannot be read";
-	else if (status.stx_nlink == 0)
-		*ret_reason = "the image was unlinked: nothing names it any more";
 	else if (status.stx_size != image->size_bytes)
 		*ret_reason = "the size of the image was changed by another program";
 	else if (!image->punched && status.stx_blocks * 512 < blocks_least(&image->extents))
 		*ret_reason = "blocks of the image were taken away by another program";
+	else if (status.stx_nlink == 0)
+		*ret_reason = "the image was unlinked: nothing names it any more";
 	else
 		return 0;
-	return -EIO;
+	return status.stx_nlink == 0 ? -ENOENT : -EIO;
 }

@@ -81,6 +81,22 @@ int mountpoint_exists(dev_t device)
 	return r;
 }
 
+int mountpoint_of(dev_t device, char **ret_path)
+{
+	struct libmnt_table *table = table_read();
+	struct libmnt_fs *fs = table ? mnt_table_find_devno(table, device, MNT_ITER_FORWARD) : NULL;
+	dev_t found;
+	uid_t user;
+	int r = fs ? mount_parse(fs, &found, &user) : -ENOENT;
+
+	if (r == 0) {
+		*ret_path = strdup(mnt_fs_get_target(fs));
+		r = *ret_path ? 0 : -ENOMEM;
+	}
+	mnt_unref_table(table);
+	return r;
+}
+
 static bool contains(const uid_t *users, size_t count, uid_t user)
 {
 	for (size_t i = 0; i < count; i++)

@@ -22,6 +22,9 @@ int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user);
 /* Whether the mount with this device number is still mounted anywhere. Negative errno as above. */
 int mountpoint_exists(dev_t device);
 
+/* Where it is mounted, to be freed. 0, or -ENOENT if it is not any more. */
+int mountpoint_of(dev_t device, char **ret_path);
+
 /* The users who have mounted platterfs, each once. *ret_users is NULL before, and to be freed. */
 int mountpoint_users(uid_t **ret_users, size_t *ret_count);
 

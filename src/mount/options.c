@@ -115,10 +115,9 @@ static const char *const encrypted[] = {
 
 /* For libfuse or the kernel, as they are. */
 static const char *const passed[] = {
-	"allow_other", "allow_root", "auto_unmount", "dev",      "nodev",
-	"suid",        "nosuid",     "exec",         "noexec",   "atime",
-	"noatime",     "diratime",   "nodiratime",   "relatime", "norelatime",
-	"strictatime", "sync",       "async",        "dirsync",
+	"allow_other", "allow_root", "dev",         "nodev",   "suid",     "nosuid",
+	"exec",        "noexec",     "atime",       "noatime", "diratime", "nodiratime",
+	"relatime",    "norelatime", "strictatime", "sync",    "async",    "dirsync",
 };
 
 /* For mount(8), systemd and the admin: they stand in fstab, and nobody below needs them. */
@@ -175,6 +174,10 @@ static int option_parse(struct mount_options *options, const char *option, char 
 	if (strcmp(option, "ro") == 0) {
 		options->volume.read_only = true;
 		return option_pass(options, option);
+	}
+	if (strcmp(option, "auto_unmount") == 0) {
+		options->auto_unmount = true;
+		return 0;
 	}
 	if (!value && LISTED(passed, option, length))
 		return option_pass(options, option);

@@ -16,6 +16,7 @@ struct mount_options {
 	const struct engine *engine;       /* NULL: the best that is allowed here */
 	const struct transport *transport; /* NULL likewise */
 	unsigned lanes, depth;             /* 0: by the machine */
+	bool auto_unmount;                 /* take the mount away when the daemon dies */
 	char *fuse;                        /* what libfuse and the kernel get, comma-separated */
 };
 

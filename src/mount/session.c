@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "mount/auto_unmount.h"
 #include "mount/mountpoint.h"
 #include "util/log.h"
 #include "util/macros.h"
@@ -223,8 +224,11 @@ static int mount_and_serve(struct session *session, char **ret_error)
 			error_text(ret_error, "%s", fuse_said);
 		return r;
 	}
-	mountpoint_find(session->mountpoint, &session->device, &user);
-	r = fuse_handshake(session);
+	r = mountpoint_find(session->mountpoint, &session->device, &user);
+	if (r == 0 && session->options->auto_unmount)
+		r = auto_unmount_start(session->device);
+	if (r == 0)
+		r = fuse_handshake(session);
 	if (r == 0) {
 		survive_pressure();
 		r = start_serving(session, ret_error);

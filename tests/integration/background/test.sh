@@ -56,12 +56,12 @@ check_foreground() {
     not mountpoint -q v || fail "still mounted"
 }
 
-check_auto_unmount() {
-    volumes_mount auto_unmount folder "$SCRATCH/v"
+check_auto_unmount() { # MODE
+    volumes_mount "$1,auto_unmount" folder "$SCRATCH/v"
     cmp v/a.img folder/a.img
     kill -9 "$(daemon_pid "$SCRATCH/v")"
     poll 5 "auto_unmount" not grep -q "$SCRATCH/v" /proc/self/mountinfo
-    volumes_mount auto_unmount folder "$SCRATCH/v"
+    volumes_mount "$1,auto_unmount" folder "$SCRATCH/v"
     volumes_unmount "$SCRATCH/v"
 }
 
@@ -96,5 +96,7 @@ check_signal HUP
 check_foreground
 step "in use"
 check_busy
-step "auto_unmount"
-check_auto_unmount
+for mode in "${MODES[@]}"; do
+    step "auto_unmount, $mode"
+    check_auto_unmount "$mode"
+done

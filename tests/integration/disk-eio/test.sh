@@ -78,8 +78,28 @@ check_flush() {
     wait "$daemon"
 }
 
+# Nobody called fsync, so nobody has been told: umount is the last who can.
+check_close() {
+    local status=0
+    step "the flush at close fails, engine=threads"
+    images_make
+    export PLATTERFS_FAULT=$SCRATCH/fault
+    volumes_mount_logged daemon engine=threads "$folder" "$SCRATCH/v" \
+        env LD_PRELOAD="$(dirname "$(command -v bytes)")/libfault.so"
+    exec 7<>v/a.img
+    : >fault.sync
+    bytes write @7 0 65536 1
+    exec 7>&-
+    poll 5 "the volume to be closed" grep -q 'a\.img: fsync at close' daemon.log
+    rm fault.sync
+    expect_refused 1 "flush failed" "$PLATTERFS" umount v
+    wait "$daemon" || status=$?
+    expect_equal "the daemon's exit code" $status 1
+}
+
 zram_mount images 128M
 for mode in "${MODES[@]}"; do
     check_zram
 done
 check_flush
+check_close

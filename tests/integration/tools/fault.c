@@ -2,7 +2,8 @@
 /*
  * A disk that fails on demand, for LD_PRELOAD under engine=threads: while $PLATTERFS_FAULT.sync
  * exists, fsync(2) and fdatasync(2) give EIO; while $PLATTERFS_FAULT.write exists, the pwrite
- * family does. Each failure is noted by one byte appended to $PLATTERFS_FAULT.count.
+ * family does. Each failure is noted by one byte appended to $PLATTERFS_FAULT.count. While
+ * $PLATTERFS_FAULT.slow exists, a flush does not return, and $PLATTERFS_FAULT.slowed says so.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,26 +14,46 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static bool failing(const char *what)
+static bool told(const char *what)
 {
 	const char *base = getenv("PLATTERFS_FAULT");
 	char path[4096];
-	int fd;
 
 	if (!base)
 		return false;
 	snprintf(path, sizeof(path), "%s.%s", base, what);
-	if (access(path, F_OK))
-		return false;
-	snprintf(path, sizeof(path), "%s.count", base);
+	return access(path, F_OK) == 0;
+}
+
+static void note(const char *what)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.%s", getenv("PLATTERFS_FAULT"), what);
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		if (write(fd, "x", 1) != 1)
 			abort();
 		close(fd);
 	}
+}
+
+static bool failing(const char *what)
+{
+	if (!told(what))
+		return false;
+	note("count");
 	errno = EIO;
 	return true;
+}
+
+static void slow(void)
+{
+	if (told("slow"))
+		note("slowed");
+	while (told("slow"))
+		usleep(10000);
 }
 
 #define NEXT(name, ...) (((__typeof__(&name))dlsym(RTLD_NEXT, #name))(__VA_ARGS__))
@@ -40,6 +61,7 @@ static bool failing(const char *what)
 #define SYNC(name)                                                                                 \
 	int name(int fd)                                                                           \
 	{                                                                                          \
+		slow();                                                                            \
 		return failing("sync") ? -1 : NEXT(name, fd);                                      \
 	}
 #define PWRITE(name)                                                                               \
