@@ -121,7 +121,7 @@ static int change_punch(const char *path)
 static void test_verify(void **state)
 {
 	need_extents();
-	assert_int_equal(verify_after(unlink), -EIO);
+	assert_int_equal(verify_after(unlink), -ENOENT);
 	assert_int_equal(verify_after(change_shrink), -EIO);
 	assert_int_equal(verify_after(change_grow), -EIO);
 	assert_int_equal(verify_after(change_punch), -EIO);

@@ -169,31 +169,6 @@ static void test_in_use(void **state)
 	image_close(&image);
 }
 
-static void test_shared(void **state)
-{
-	uint64_t bytes;
-	int from, to;
-
-	need_extents();
-	image_make("image", 4 * MIB + 5);
-	file_make("copy", 0);
-	from = open("image", O_RDONLY);
-	to = open("copy", O_RDWR);
-	if (ioctl(to, FICLONE, from) < 0) {
-		close(from);
-		close(to);
-		print_message("SKIP: no reflinks here\n");
-		skip();
-	}
-	close(from);
-	close(to);
-	assert_true(summary_of("copy").shared > 0);
-	assert_int_equal(prepare("copy", &bytes), 0);
-	assert_int_equal(summary_of("copy").written, 4 * MIB + 5);
-	expect_image("copy", 4 * MIB + 5);
-	expect_image("image", 4 * MIB + 5);
-}
-
 static void test_refused(void **state)
 {
 	uint64_t bytes;
@@ -209,8 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(test_sizes),       SCRATCH_TEST(test_again),
 		SCRATCH_TEST(test_interrupted), SCRATCH_TEST(test_killed),
-		SCRATCH_TEST(test_in_use),      SCRATCH_TEST(test_shared),
-		SCRATCH_TEST(test_refused),
+		SCRATCH_TEST(test_in_use),      SCRATCH_TEST(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
