@@ -3,9 +3,14 @@
  * Transport dev: /dev/fuse, cloned for each lane (FUSE_DEV_IOC_CLONE) so that a lane's requests
  * are replied to where they were received.
  *
- * How many requests a lane asks for at once: one while it is idle, and it waits for that one. When
- * requests come while others are being worked on, there are probably more, so it asks for twice
- * as many next time, without waiting, until FUSE has no more.
+ * Which lane takes a request: one lane at a time watches, that is, has a poll of /dev/fuse on its
+ * ring. Before a lane sleeps it becomes the watcher, unless there is one. So a single client is
+ * served by one lane, which is still warm, and not by each in turn. When a lane finds more than it
+ * does at once, or much to copy, it makes a sleeping lane the watcher, and they share the work.
+ *
+ * How many requests a lane asks for at once: when requests come while others are being worked on,
+ * there are probably more, so it asks for twice as many next time, without waiting, until FUSE has
+ * no more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +22,9 @@
 
 /* A WRITE's header and arguments lie right before the page its payload starts at. */
 #define HEADER_BYTES (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
+
+/* A request of this size is worth waking another lane for: copying it takes longer. */
+#define SHARE_BYTES (64 * KIB)
 
 static char *receive_bytes(const struct request *request)
 {
@@ -57,45 +65,113 @@ static void dev_stop(struct lane *lane)
 		close(lane->fuse_fd);
 }
 
+/* Another lane watches; it need not be woken for that as long as somebody is awake. */
+static bool watch_take(struct lane *lane)
+{
+	struct lane *nobody = NULL;
+
+	return lane->lanes->watcher == lane ||
+	       atomic_compare_exchange_strong(&lane->lanes->watcher, &nobody, lane);
+}
+
+/* Makes a sleeping lane the watcher, if there is none. */
+static void watch_share(struct lane *lane)
+{
+	struct lanes *lanes = lane->lanes;
+
+	for (unsigned i = 1; i < lanes->running && !lanes->watcher; i++) {
+		struct lane *other = &lanes->lanes[(lane->number + i) % lanes->running];
+		struct lane *nobody = NULL;
+
+		if (other->asleep &&
+		    atomic_compare_exchange_strong(&lanes->watcher, &nobody, other))
+			lane_wake(other);
+	}
+}
+
+/* Those who sleep and do not watch hear of the end only so. */
+static void watch_end(struct lane *lane)
+{
+	struct lanes *lanes = lane->lanes;
+
+	lane->ended = true;
+	for (unsigned i = 0; i < lanes->running; i++)
+		if (&lanes->lanes[i] != lane)
+			lane_wake(&lanes->lanes[i]);
+}
+
+static void dev_arrived(struct request *request, uint64_t length)
+{
+	struct lane *lane = request->lane;
+	bool more = lane->busy > lane->receiving + 1;
+
+	if (more)
+		lane->wanted = (unsigned)min_u64(2 * lane->wanted, lane->depth);
+	if (more || length > SHARE_BYTES)
+		watch_share(lane);
+	lane_received(request, (void *)receive_bytes(request), length);
+}
+
 static void dev_received(struct io *io, int64_t result)
 {
 	struct request *request = CONTAINER_OF(io, struct request, io);
 	struct lane *lane = request->lane;
 
 	lane->receiving--;
+	if (lane->watching && io->flags & IO_RECEIVE_WAITING) {
+		lane->watching = false;
+		lane->lanes->watcher = NULL;
+	}
 	if (result >= 0) {
-		if (lane->busy > lane->receiving + 1)
-			lane->wanted = (unsigned)min_u64(2 * lane->wanted, lane->depth);
-		lane_received(request, (void *)receive_bytes(request), (uint64_t)result);
+		dev_arrived(request, (uint64_t)result);
 		return;
 	}
 	lane->wanted = 1;
 	/* ENODEV: unmounted. ECONNABORTED: the connection was aborted through sysfs. */
 	if (result == -ENODEV || result == -ECONNABORTED)
-		lane->ended = true;
+		watch_end(lane);
 	else if (result != -EAGAIN && result != -EINTR && result != -ENOENT && result != -ECANCELED)
 		log_error("/dev/fuse: read: %s", strerror((int)-result));
 	lane_give(request);
 }
 
+/* False: the lane has no free request. */
+static bool receive_queue(struct lane *lane, int flags)
+{
+	struct request *request = lane_take(lane);
+
+	if (!request)
+		return false;
+	request->io = (struct io){
+		.kind = IO_RECEIVE,
+		.fd = lane->fuse_fd,
+		.flags = flags,
+		.iov_count = 1,
+		.iov = {{receive_bytes(request), HEADER_BYTES + REQUEST_PAYLOAD_BYTES}},
+		.finished = dev_received,
+	};
+	lane->receiving++;
+	lane->engine->queue(lane, &request->io);
+	return true;
+}
+
 static void dev_receive(struct lane *lane)
 {
-	while (!lane->ended && lane->receiving < lane->wanted) {
-		struct request *request = lane_take(lane);
+	bool free = true;
 
-		if (!request)
-			return;
-		request->io = (struct io){
-			.kind = IO_RECEIVE,
-			.fd = lane->fuse_fd,
-			.flags = lane->receiving == 0 ? IO_RECEIVE_WAITING : 0,
-			.iov_count = 1,
-			.iov = {{receive_bytes(request), HEADER_BYTES + REQUEST_PAYLOAD_BYTES}},
-			.finished = dev_received,
-		};
-		lane->receiving++;
-		lane->engine->queue(lane, &request->io);
+	if (lane->ended)
+		return;
+	while (free && lane->receiving + 1 < lane->wanted)
+		free = receive_queue(lane, 0);
+	/* Without a ring, lanes wait in read(2), of which the kernel wakes one. */
+	if (!lane->engine->deep) {
+		if (lane->receiving == 0)
+			receive_queue(lane, IO_RECEIVE_WAITING);
+		return;
 	}
+	if (lane->watching || !lane->free || !watch_take(lane))
+		return;
+	lane->watching = receive_queue(lane, IO_RECEIVE_WAITING);
 }
 
 /*

@@ -20,7 +20,7 @@ static const struct story {
 	[FUSE_LSEEK] = {sizeof(struct fuse_lseek_in), seek_start},
 };
 
-static uint64_t now_ns(void)
+uint64_t now_ns(void)
 {
 	struct timespec now;
 
@@ -204,19 +204,25 @@ void request_allocate(struct request *request, int mode, uint64_t at, uint64_t l
 
 /* Inbox ------------------------------------------------------------------- */
 
+void lane_wake(struct lane *lane)
+{
+	const uint64_t one = 1;
+
+	/* Fails only if 2^64 - 2 wake-ups are outstanding. */
+	while (write(lane->inbox_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
 void lane_post(struct request *request, void (*resume)(struct request *request))
 {
 	struct lane *lane = request->lane;
-	const uint64_t one = 1;
 
 	request->resume = resume;
 	pthread_mutex_lock(&lane->inbox_mutex);
 	request->next = lane->inbox;
 	lane->inbox = request;
 	pthread_mutex_unlock(&lane->inbox_mutex);
-	/* Fails only if 2^64 - 2 wake-ups are outstanding. */
-	while (write(lane->inbox_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	lane_wake(lane);
 }
 
 void lane_inbox(struct lane *lane)

@@ -10,6 +10,7 @@
 #include <liburing.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #include "data/request.h"
 #include "data/transport.h"
@@ -43,12 +44,17 @@ struct lane {
 	int fuse_fd;
 	unsigned receiving; /* requests that wait for one from FUSE */
 	unsigned wanted;    /* how many should */
+	bool watching;      /* one of them waits for /dev/fuse, on this lane's ring */
 	bool ended;         /* unmounted: no more requests will come */
+
+	_Atomic bool asleep; /* in the engine's wait, for another lane that has work to share */
 
 	/* Engine io_uring. */
 	struct io_uring ring;
 	bool ring_pinned; /* the arena is registered as buffer 0 */
 	struct io inbox_io;
+	unsigned spin_score; /* how often spinning has paid lately */
+	unsigned spin_waits; /* waits without, for the next probe */
 
 	/* Engine threads. */
 	struct io *ended_first, **ended_last;
@@ -76,6 +82,8 @@ struct lanes {
 	uint64_t memory_bytes; /* of all requests */
 	bool memory_locked;
 	sem_t started;
+	_Atomic(struct lane *)
+		watcher; /* of transport dev: who watches /dev/fuse, or is about to */
 };
 
 /*
@@ -106,6 +114,12 @@ void lane_give(struct request *request);
 
 /* For an engine: carries on with what other threads have handed back. */
 void lane_inbox(struct lane *lane);
+
+/* CLOCK_MONOTONIC. */
+uint64_t now_ns(void);
+
+/* From any thread: makes it turn. */
+void lane_wake(struct lane *lane);
 
 /* From any thread: `resume` will be called in the request's own lane. */
 void lane_post(struct request *request, void (*resume)(struct request *request));
