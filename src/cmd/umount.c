@@ -46,6 +46,7 @@ static int unmounted(const char *mountpoint, dev_t device, int daemon)
 
 static int unmount(const char *mountpoint)
 {
+	_cleanup_free_ char *error = NULL;
 	_cleanup_fd_ int daemon = -1;
 	dev_t device;
 	uid_t user;
@@ -58,13 +59,13 @@ static int unmount(const char *mountpoint)
 	/* Without a daemon, asking the mount is no risk. */
 	if (daemon < 0)
 		dead = mountpoint_is_dead(mountpoint);
-	r = mountpoint_unmount(mountpoint, dead);
+	r = mountpoint_unmount(mountpoint, dead, &error);
 	if (r == -EBUSY)
 		return cmd_failed(mountpoint, r,
 				  "in use: unmount what lies on its volumes, and detach their loop "
 				  "devices, first");
 	if (r < 0)
-		return cmd_failed(mountpoint, r, NULL);
+		return cmd_failed(mountpoint, r, error);
 	return dead ? CMD_DONE : unmounted(mountpoint, device, daemon);
 }
 

@@ -44,7 +44,7 @@ int auto_unmount_start(dev_t device)
 
 int auto_unmount_wait(dev_t device)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *error = NULL;
 	char byte;
 	int r;
 
@@ -52,5 +52,5 @@ int auto_unmount_wait(dev_t device)
 	while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
 		;
 	r = mountpoint_of(device, &path);
-	return r < 0 ? r : mountpoint_unmount(path, true);
+	return r < 0 ? r : mountpoint_unmount(path, true, &error);
 }

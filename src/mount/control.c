@@ -106,6 +106,7 @@ static void control_signal(struct control *control)
 {
 	const struct session *session = control->session;
 	struct signalfd_siginfo signal;
+	_cleanup_free_ char *error = NULL;
 	dev_t device;
 	uid_t user;
 	int r;
@@ -117,10 +118,10 @@ static void control_signal(struct control *control)
 	if (r == 0 && device != session->device)
 		r = -EBUSY;
 	if (r == 0)
-		r = mountpoint_unmount(session->mountpoint, true);
+		r = mountpoint_unmount(session->mountpoint, true, &error);
 	control->detached = r == 0;
 	if (r < 0)
-		log_error("%s: unmount: %s", session->mountpoint, strerror(-r));
+		log_error("%s: unmount: %s", session->mountpoint, error ? error : strerror(-r));
 }
 
 /* A command that gave up waiting, as after EBUSY, has hung up. */

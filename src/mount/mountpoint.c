@@ -160,31 +160,66 @@ bool mountpoint_is_dead(const char *path)
 	return mountpoint_find(path, &device, &user) == 0;
 }
 
-/* What it prints is for us: the caller says in one line what went wrong. */
-static int fusermount(const char *path, bool lazy)
+/* Its one line on standard error, without its name. */
+static char *read_line(int fd)
 {
-	char *arguments[] = {"fusermount3", "-u", "-q", "--", (char *)path, NULL, NULL};
-	posix_spawn_file_actions_t actions;
-	pid_t child;
-	int status, r;
+	char text[512], *start = text;
+	size_t length = 0;
+	ssize_t got;
 
-	if (lazy)
-		memcpy(&arguments[3], (char *[]){"-z", "--", (char *)path}, 3 * sizeof(char *));
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	r = -posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (r < 0)
-		return r;
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+	while (length < sizeof(text) - 1 &&
+	       ((got = read(fd, text + length, sizeof(text) - 1 - length)) > 0 ||
+		(got < 0 && errno == EINTR)))
+		length += got > 0 ? (size_t)got : 0;
+	text[length] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (strncmp(text, "fusermount3: ", 13) == 0)
+		start += 13;
+	return *start ? strdup(start) : NULL;
 }
 
-int mountpoint_unmount(const char *path, bool lazy)
+static int fusermount_start(const char *path, bool lazy, int error_fd, pid_t *ret_child)
 {
+	char *arguments[] = {"fusermount3", "-u", "--", (char *)path, NULL, NULL};
+	posix_spawn_file_actions_t actions;
+	int r;
+
+	if (lazy)
+		memcpy(&arguments[2], (char *[]){"-z", "--", (char *)path}, 3 * sizeof(char *));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, error_fd, STDERR_FILENO);
+	r = -posix_spawnp(ret_child, arguments[0], &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return r;
+}
+
+static int fusermount(const char *path, bool lazy, char **ret_error)
+{
+	int ends[2], status, r;
+	pid_t child;
+	char *said;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	r = fusermount_start(path, lazy, ends[1], &child);
+	close(ends[1]);
+	said = r == 0 ? read_line(ends[0]) : NULL;
+	close(ends[0]);
+	while (r == 0 && waitpid(child, &status, 0) < 0)
+		r = errno == EINTR ? 0 : -errno;
+	if (r == 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		r = said && strstr(said, strerror(EBUSY)) ? -EBUSY : -EPERM;
+	if (r == -EPERM)
+		*ret_error = said;
+	else
+		free(said);
+	return r;
+}
+
+int mountpoint_unmount(const char *path, bool lazy, char **ret_error)
+{
+	*ret_error = NULL;
 	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
 		return 0;
-	return errno == EPERM ? fusermount(path, lazy) : -errno;
+	return errno == EPERM ? fusermount(path, lazy, ret_error) : -errno;
 }

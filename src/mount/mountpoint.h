@@ -33,9 +33,9 @@ bool mountpoint_is_dead(const char *path);
 
 /*
  * Unmounts, as root with umount2(2), otherwise with fusermount3(1). `lazy`: it disappears now, and
- * those who still use it may go on. 0 or negative errno: -EBUSY, -EPERM, -ENOENT without
- * fusermount3.
+ * those who still use it may go on. 0 or negative errno: -EBUSY, -ENOENT without fusermount3, or
+ * -EPERM and in *ret_error what fusermount3 said, to be freed (NULL: nothing).
  */
-int mountpoint_unmount(const char *path, bool lazy);
+int mountpoint_unmount(const char *path, bool lazy, char **ret_error);
 
 #endif

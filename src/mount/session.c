@@ -183,6 +183,14 @@ static void session_free(struct session *session)
 	free(session->mountpoint);
 }
 
+/* What is mounted there now: a dead mount of before, or one that cannot be served after all. */
+static int session_unmount(struct session *session)
+{
+	_cleanup_free_ char *error = NULL;
+
+	return mountpoint_unmount(session->mountpoint, true, &error);
+}
+
 static int start_serving(struct session *session, char **ret_error)
 {
 	const struct mount_options *options = session->options;
@@ -203,7 +211,7 @@ static int start_serving(struct session *session, char **ret_error)
 	lock_memory();
 	r = control_start(&session->control, session);
 	if (r < 0) {
-		mountpoint_unmount(session->mountpoint, true);
+		session_unmount(session);
 		lanes_join(&session->lanes);
 		slow_stop(&session->slow);
 		lanes_destroy(&session->lanes);
@@ -234,7 +242,7 @@ static int mount_and_serve(struct session *session, char **ret_error)
 		r = start_serving(session, ret_error);
 	}
 	if (r < 0)
-		mountpoint_unmount(session->mountpoint, true);
+		session_unmount(session);
 	return r;
 }
 
@@ -252,7 +260,7 @@ int session_start(struct session *session, const char *source, const char *mount
 	r = mountpoint_resolve(mountpoint, &session->mountpoint);
 	if (r == 0 && mountpoint_is_dead(session->mountpoint)) {
 		log_info("%s: its daemon died; mounting anew", session->mountpoint);
-		r = mountpoint_unmount(session->mountpoint, true);
+		r = session_unmount(session);
 	}
 	if (r < 0) {
 		error_text(ret_error, "mount point %s: %s", mountpoint, strerror(-r));
