@@ -52,13 +52,13 @@ image_make() { # SIZE
 
 # $device: a loop device on the image: buffered or direct by the kernel alone, or direct on a
 # platterfs volume. What it holds is to be mounted at $work/data.
-loop_up() { # buffered|direct|platterfs
+loop_up() { # buffered|direct|platterfs [MOUNT OPTION...]
     way=$1
     case $1 in
     buffered) device=$(losetup -f --show "$work/disk/images/bench.img") ;;
     direct) device=$(losetup -f --show --direct-io=on "$work/disk/images/bench.img") ;;
     platterfs)
-        "$PLATTERFS" mount "$work/disk/images" "$work/volumes"
+        "$PLATTERFS" mount "${@:2}" "$work/disk/images" "$work/volumes"
         device=$(losetup -f --show --direct-io=on "$work/volumes/bench.img")
         ;;
     esac
