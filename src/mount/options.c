@@ -161,6 +161,10 @@ static int option_parse(struct mount_options *options, const char *option, char 
 	size_t length = strcspn(option, "=");
 	const char *value = option[length] ? option + length + 1 : NULL;
 
+	if (LISTED(encrypted, option, length) || strcmp(option, "type=luks") == 0 ||
+	    strcmp(option, "type=plain") == 0)
+		return option_refuse(ret_error, option,
+				     "encrypted volumes are not in this version");
 	for (size_t i = 0; i < ARRAY_LENGTH(valued); i++) {
 		if (!listed(&valued[i].name, 1, option, length))
 			continue;
@@ -168,9 +172,6 @@ static int option_parse(struct mount_options *options, const char *option, char 
 			return option_refuse(ret_error, option, "not a value it can have");
 		return 0;
 	}
-	if (LISTED(encrypted, option, length))
-		return option_refuse(ret_error, option,
-				     "encrypted volumes are not in this version");
 	if (strcmp(option, "ro") == 0) {
 		options->volume.read_only = true;
 		return option_pass(options, option);

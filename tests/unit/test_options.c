@@ -88,6 +88,8 @@ static void test_refused(void **state)
 	expect_refused("lanesx=1", "lanesx=1");
 	/* Not in this version, and said so. */
 	expect_refused("cipher=aes-xts-plain64", "encrypted");
+	expect_refused("type=luks", "encrypted");
+	expect_refused("type=floppy", "type=floppy");
 }
 
 int main(void)
