@@ -83,19 +83,30 @@ static void watch_share(struct lane *lane)
 		struct lane *other = &lanes->lanes[(lane->number + i) % lanes->running];
 		struct lane *nobody = NULL;
 
-		if (other->asleep &&
+		if (other->asleep && !other->full &&
 		    atomic_compare_exchange_strong(&lanes->watcher, &nobody, other))
 			lane_wake(other);
 	}
 }
 
-/* Those who sleep and do not watch hear of the end only so. */
+/* A lane without a free request cannot watch; it turns again when it has one. */
+static void watch_pass(struct lane *lane)
+{
+	if (!lane->watching && lane->lanes->watcher == lane)
+		lane->lanes->watcher = NULL;
+	watch_share(lane);
+}
+
+/*
+ * The connection ends for all lanes at once. Those who sleep and do not watch hear of it only so;
+ * nor may they wait for a watcher that has ended before them.
+ */
 static void watch_end(struct lane *lane)
 {
 	struct lanes *lanes = lane->lanes;
 
-	lane->ended = true;
-	for (unsigned i = 0; i < lanes->running; i++)
+	lanes->ended = true;
+	for (unsigned i = 0; i < lanes->count; i++)
 		if (&lanes->lanes[i] != lane)
 			lane_wake(&lanes->lanes[i]);
 }
@@ -159,6 +170,7 @@ static void dev_receive(struct lane *lane)
 {
 	bool free = true;
 
+	lane->ended = lane->lanes->ended;
 	if (lane->ended)
 		return;
 	while (free && lane->receiving + 1 < lane->wanted)
@@ -169,9 +181,11 @@ static void dev_receive(struct lane *lane)
 			receive_queue(lane, IO_RECEIVE_WAITING);
 		return;
 	}
-	if (lane->watching || !lane->free || !watch_take(lane))
-		return;
-	lane->watching = receive_queue(lane, IO_RECEIVE_WAITING);
+	if (!lane->watching && lane->free && watch_take(lane))
+		lane->watching = receive_queue(lane, IO_RECEIVE_WAITING);
+	lane->full = !lane->free;
+	if (lane->full)
+		watch_pass(lane);
 }
 
 /*

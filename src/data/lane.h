@@ -47,6 +47,7 @@ struct lane {
 	bool watching;      /* one of them waits for /dev/fuse, on this lane's ring */
 	bool ended;         /* unmounted: no more requests will come */
 
+	_Atomic bool full;   /* has no free request */
 	_Atomic bool asleep; /* in the engine's wait, for another lane that has work to share */
 
 	/* Engine io_uring. */
@@ -82,8 +83,9 @@ struct lanes {
 	uint64_t memory_bytes; /* of all requests */
 	bool memory_locked;
 	sem_t started;
-	_Atomic(struct lane *)
-		watcher; /* of transport dev: who watches /dev/fuse, or is about to */
+	_Atomic bool ended; /* a lane has seen the end of the connection */
+	/* Of transport dev: who watches /dev/fuse, or is about to. */
+	_Atomic(struct lane *) watcher;
 };
 
 /*

@@ -73,8 +73,10 @@ static int lane_start(struct lane *lane)
 
 static void lane_serve(struct lane *lane)
 {
-	while (!lane->ended || lane->busy > 0) {
+	for (;;) {
 		lane->transport->receive(lane);
+		if (lane->ended && lane->busy == 0)
+			break;
 		lane->engine->wait(lane);
 	}
 }

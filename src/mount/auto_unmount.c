@@ -27,6 +27,15 @@ static _Noreturn void become_watcher(dev_t device, int fd)
 	_exit(1);
 }
 
+/* Our end of the pipe: closed when we die, however we die. */
+static int watched_fd = -1;
+
+void auto_unmount_stop(void)
+{
+	if (watched_fd >= 0 && write(watched_fd, "", 1) == 1)
+		close(watched_fd);
+}
+
 int auto_unmount_start(dev_t device)
 {
 	int ends[2];
@@ -38,19 +47,23 @@ int auto_unmount_start(dev_t device)
 	if (watcher == 0)
 		become_watcher(device, ends[0]);
 	close(ends[0]);
-	/* The other end stays open as long as the daemon lives. */
+	watched_fd = ends[1];
 	return watcher < 0 ? -errno : 0;
 }
 
 int auto_unmount_wait(dev_t device)
 {
 	_cleanup_free_ char *path = NULL, *error = NULL;
+	ssize_t length;
 	char byte;
 	int r;
 
-	/* Nobody ever writes. */
-	while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
-		;
+	do {
+		length = read(STDIN_FILENO, &byte, 1);
+	} while (length < 0 && errno == EINTR);
+	/* Unmounted in order; the number may by now be another mount's. */
+	if (length == 1)
+		return 0;
 	r = mountpoint_of(device, &path);
 	return r < 0 ? r : mountpoint_unmount(path, true, &error);
 }

@@ -16,6 +16,9 @@
  */
 int auto_unmount_start(dev_t device);
 
+/* In the daemon, when it ends as it should: that process then has nothing to do. */
+void auto_unmount_stop(void);
+
 /* In that process: waits for the end of standard input, which is that of the daemon. 0 or negative
  * errno. */
 int auto_unmount_wait(dev_t device);

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "mount/control_socket.h"
@@ -175,6 +176,7 @@ static void *control_run(void *data)
 
 int control_start(struct control *control, struct session *session)
 {
+	struct stat status;
 	sigset_t signals;
 
 	*control = (struct control){.session = session, .listen_fd = -1};
@@ -190,6 +192,8 @@ int control_start(struct control *control, struct session *session)
 	if (control->listen_fd < 0)
 		log_warning("%s: no status, and umount will not wait: no socket: %s",
 			    session->mountpoint, strerror(-control->listen_fd));
+	else if (stat(control->path, &status) == 0)
+		control->inode = status.st_ino;
 	return -pthread_create(&control->thread, NULL, control_run, control);
 }
 
@@ -197,8 +201,11 @@ void control_stop(struct control *control, int result)
 {
 	const char *word = result == 0 ? "done\n" : "failed\n";
 	const uint64_t one = 1;
+	struct stat status;
 
-	if (control->listen_fd >= 0)
+	/* A newer mount may have the same number, and put its socket in the place of ours. */
+	if (control->listen_fd >= 0 && stat(control->path, &status) == 0 &&
+	    status.st_ino == control->inode)
 		unlink(control->path);
 	if (write(control->stop_fd, &one, sizeof(one)) == sizeof(one))
 		pthread_join(control->thread, NULL);

@@ -28,6 +28,7 @@ struct control {
 	pthread_t thread;
 	char *path;    /* of the socket; NULL: none could be made */
 	int listen_fd; /* -1 likewise */
+	ino_t inode;   /* of the socket */
 	int signal_fd;
 	int stop_fd;   /* eventfd(2) */
 	bool detached; /* a signal has unmounted it, once */

@@ -183,11 +183,16 @@ static void session_free(struct session *session)
 	free(session->mountpoint);
 }
 
-/* What is mounted there now: a dead mount of before, or one that cannot be served after all. */
+/* A dead mount of before, or our own that cannot be served after all; what lies below stays. */
 static int session_unmount(struct session *session)
 {
 	_cleanup_free_ char *error = NULL;
+	dev_t device;
+	uid_t user;
 
+	if (session->device &&
+	    (mountpoint_find(session->mountpoint, &device, &user) < 0 || device != session->device))
+		return 0;
 	return mountpoint_unmount(session->mountpoint, true, &error);
 }
 
@@ -291,6 +296,7 @@ int session_wait(struct session *session)
 	lanes_destroy(&session->lanes);
 	r = namespace_close(&session->names);
 	control_stop(&session->control, r);
+	auto_unmount_stop();
 	namespace_free(&session->names);
 	session_free(session);
 	return r;
