@@ -41,6 +41,7 @@ static void punch_granted(struct range *range)
 static void punch_pages(struct request *request)
 {
 	image_punched(&request->volume->image);
+	request->range.shared = false;
 	request->range.start = request->at;
 	request->range.end = request->at + request->length;
 	request->range.granted = punch_granted;

@@ -12,7 +12,7 @@
 /* Of one request: the transport's headroom, the buffer, the edge. */
 static size_t request_bytes(const struct transport *transport)
 {
-	return transport->headroom_bytes + REQUEST_BUFFER_BYTES + IMAGE_PAGE_BYTES;
+	return transport->headroom_bytes + REQUEST_BUFFER_BYTES + REQUEST_EDGE_BYTES;
 }
 
 static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
@@ -34,6 +34,8 @@ static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
 		lane->arena = NULL;
 	if (!lane->arena || !lane->requests || lane->inbox_fd < 0)
 		return -ENOMEM;
+	/* Plaintext of encrypted volumes passes through it. */
+	madvise(lane->arena, lane->arena_bytes, MADV_DONTDUMP);
 	lanes->memory_locked &= mlock(lane->arena, lane->arena_bytes) == 0;
 	for (unsigned i = 0; i < lane->depth; i++) {
 		struct request *request = &lane->requests[i];

@@ -14,9 +14,9 @@ void range_lock_destroy(struct range_lock *lock)
 	pthread_mutex_destroy(&lock->mutex);
 }
 
-static bool overlap(const struct range *a, const struct range *b)
+static bool conflict(const struct range *a, const struct range *b)
 {
-	return a->start < b->end && b->start < a->end;
+	return a->start < b->end && b->start < a->end && !(a->shared && b->shared);
 }
 
 /* Whether one that came earlier is in the way. */
@@ -28,7 +28,7 @@ static bool must_wait(const struct range_lock *lock, const struct range *range)
 	{
 		if (earlier == range)
 			break;
-		if (overlap(earlier, range))
+		if (conflict(earlier, range))
 			return true;
 	}
 	return false;
@@ -54,7 +54,7 @@ void range_release(struct range_lock *lock, struct range *range)
 	waiting = TAILQ_NEXT(range, link);
 	TAILQ_REMOVE(&lock->ranges, range, link);
 	for (; waiting; waiting = TAILQ_NEXT(waiting, link)) {
-		if (waiting->held || !overlap(waiting, range) || must_wait(lock, waiting))
+		if (waiting->held || !conflict(waiting, range) || must_wait(lock, waiting))
 			continue;
 		waiting->held = true;
 		waiting->granted(waiting);

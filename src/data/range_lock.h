@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Keeps writes that touch the same blocks of an image from running at the same time, so that a
- * read-modify-write cannot put back what another write has just replaced. First come, first served:
- * a range waits for every earlier one that it overlaps, held or waiting, so none waits for ever.
+ * read-modify-write cannot put back what another write has just replaced; and reads of some
+ * encrypted volumes (read.c) from seeing half of one. First come, first served: a range waits for
+ * every earlier one that it overlaps, held or waiting, unless both are shared, so none waits for
+ * ever.
  *
  * Ranges live in their requests; there are never more of them than requests, a few dozen, so the
  * lock is a list in order of arrival.
@@ -17,6 +19,7 @@
 
 struct range {
 	uint64_t start, end; /* bytes; end is not part of it */
+	bool shared;         /* a reader: others may read at the same time */
 	bool held;
 	/* Called when a range that had to wait is held, in the thread that let go. */
 	void (*granted)(struct range *range);

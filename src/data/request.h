@@ -24,8 +24,10 @@ struct volume;
 
 /* What one FUSE READ or WRITE carries at most; the kernel's limit without tuning is 256 pages. */
 #define REQUEST_PAYLOAD_BYTES (1u << 20)
-/* Room for the payload once it was widened to whole blocks at both ends. */
-#define REQUEST_BUFFER_BYTES (REQUEST_PAYLOAD_BYTES + 2 * IMAGE_PAGE_BYTES)
+/* Room for the payload once it was widened to whole sectors, and those to whole blocks. */
+#define REQUEST_BUFFER_BYTES (REQUEST_PAYLOAD_BYTES + 4 * IMAGE_PAGE_BYTES)
+/* Room for the blocks that one encryption sector lies in. */
+#define REQUEST_EDGE_BYTES (2 * IMAGE_PAGE_BYTES)
 
 struct request {
 	struct lane *lane;
@@ -43,7 +45,8 @@ struct request {
 	uint64_t length; /* bytes */
 	bool durable;    /* O_DSYNC, O_SYNC: reply only when the device has been flushed */
 	char *buffer;    /* page-aligned, REQUEST_BUFFER_BYTES; a WRITE's payload at its start */
-	char *edge;      /* page-aligned, one page: the block at an end of an unaligned write */
+	char *edge;      /* page-aligned, REQUEST_EDGE_BYTES: the sector at an end of a write */
+	uint64_t edge_at, edge_end; /* what it holds, in bytes of the image; the same: nothing */
 	struct range range;
 
 	/* Where it goes on. */

@@ -15,6 +15,9 @@ static int64_t seek_image(const struct volume *volume, uint64_t offset, int when
 		return -EINVAL;
 	if (offset >= volume->size_bytes)
 		return -ENXIO;
+	/* A hole of the image holds no zeros once it is decrypted. */
+	if (volume->sectors)
+		return whence == SEEK_DATA ? (int64_t)offset : (int64_t)volume->size_bytes;
 	/* Nobody uses the position of this descriptor. */
 	found = lseek(volume->image.buffered_fd, (off_t)(volume->start_bytes + offset), whence);
 	if (found < 0)

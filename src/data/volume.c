@@ -8,26 +8,69 @@
 #include "util/log.h"
 #include "util/macros.h"
 
-int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes)
+static uint64_t window_bytes(const struct volume_options *options, uint64_t image_bytes)
+{
+	return options->length_bytes ? options->length_bytes : image_bytes - options->start_bytes;
+}
+
+/* As dm-crypt has it, a payload is whole sectors; what is left over at its end is out of reach. */
+static int payload_size(const struct volume_key *key, uint64_t window, uint64_t *ret_bytes,
+			const char **ret_reason)
+{
+	uint64_t room = window - min_u64(key->data_offset_bytes, window);
+
+	if (key->size_bytes > room || room < key->sector_size) {
+		*ret_reason = "the image ends before its encrypted payload does";
+		return -EINVAL;
+	}
+	*ret_bytes = round_down(key->size_bytes ? key->size_bytes : room, key->sector_size);
+	return 0;
+}
+
+int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes,
+		const char **ret_reason)
 {
 	if (options->start_bytes > image_bytes ||
-	    options->length_bytes > image_bytes - options->start_bytes)
+	    options->length_bytes > image_bytes - options->start_bytes) {
+		*ret_reason = "start= and length= lie outside the image";
 		return -EINVAL;
-	*ret_bytes = options->length_bytes ? options->length_bytes
-					   : image_bytes - options->start_bytes;
-	return 0;
+	}
+	*ret_bytes = window_bytes(options, image_bytes);
+	return options->key ? payload_size(options->key, *ret_bytes, ret_bytes, ret_reason) : 0;
+}
+
+uint64_t volume_sector_start(const struct volume *volume, uint64_t at)
+{
+	return volume->start_bytes + round_down(at - volume->start_bytes, volume->sector_bytes);
+}
+
+uint64_t volume_sector_end(const struct volume *volume, uint64_t end)
+{
+	return volume->start_bytes + round_up(end - volume->start_bytes, volume->sector_bytes);
+}
+
+int volume_encrypt(struct volume *volume, unsigned lane, void *bytes, uint64_t at, uint64_t length)
+{
+	return volume->sectors ? sectors_encrypt(volume->sectors, lane, bytes, length,
+						 at - volume->start_bytes)
+			       : 0;
+}
+
+int volume_decrypt(struct volume *volume, unsigned lane, void *bytes, uint64_t at, uint64_t length)
+{
+	return volume->sectors ? sectors_decrypt(volume->sectors, lane, bytes, length,
+						 at - volume->start_bytes)
+			       : 0;
 }
 
 static int volume_check(struct volume *volume, const struct volume_options *options,
 			const char **ret_reason)
 {
 	bool mapped = image_mapped(&volume->image) || volume->image.size_bytes == 0;
-	int r = volume_size(options, volume->image.size_bytes, &volume->size_bytes);
+	int r = volume_size(options, volume->image.size_bytes, &volume->size_bytes, ret_reason);
 
-	if (r < 0) {
-		*ret_reason = "start= and length= lie outside the image";
+	if (r < 0)
 		return r;
-	}
 	if (!mapped && options->require_mapped) {
 		*ret_reason = "not mapped, and require=mapped: run `platterfs prepare` on it";
 		return -EINVAL;
@@ -39,6 +82,40 @@ static int volume_check(struct volume *volume, const struct volume_options *opti
 	return 0;
 }
 
+/*
+ * What is punched out of an encrypted image reads back as noise, where whoever asked expects zeros:
+ * that is refused.
+ */
+static enum discard discard_allowed(const struct volume *volume, enum discard wanted)
+{
+	if (!volume->sectors || wanted != DISCARD_PUNCH)
+		return wanted;
+	log_warning("%s: discard=punch would read back as noise on an encrypted volume: discards "
+		    "are refused; discard=zero writes zeros",
+		    volume->name);
+	return DISCARD_KEEP;
+}
+
+static int volume_start(struct volume *volume, const struct volume_options *options,
+			const char **ret_reason)
+{
+	const struct volume_key *key = options->key;
+	int r = volume_check(volume, options, ret_reason);
+
+	volume->sectors = NULL;
+	if (r == 0 && key)
+		r = sectors_new(key, options->lanes, &volume->sectors, ret_reason);
+	if (r < 0)
+		return r;
+	volume->start_bytes = options->start_bytes + (key ? key->data_offset_bytes : 0);
+	volume->sector_bytes = key ? key->sector_size : 1;
+	volume->discard = discard_allowed(volume, options->discard);
+	volume->failed = 0;
+	volume->full = volume->unreadable = false;
+	range_lock_init(&volume->ranges);
+	return 0;
+}
+
 int volume_open(struct volume *volume, int folder_fd, const char *name,
 		const struct volume_options *options, const char **ret_reason)
 {
@@ -47,17 +124,10 @@ int volume_open(struct volume *volume, int folder_fd, const char *name,
 
 	if (r < 0)
 		return r;
-	r = volume_check(volume, options, ret_reason);
-	if (r < 0) {
+	r = volume_start(volume, options, ret_reason);
+	if (r < 0)
 		image_close(&volume->image);
-		return r;
-	}
-	volume->start_bytes = options->start_bytes;
-	volume->discard = options->discard;
-	volume->failed = 0;
-	volume->full = volume->unreadable = false;
-	range_lock_init(&volume->ranges);
-	return 0;
+	return r;
 }
 
 /*
@@ -88,6 +158,8 @@ int volume_close(struct volume *volume)
 	int r = volume_flush(volume);
 
 	range_lock_destroy(&volume->ranges);
+	sectors_free(volume->sectors);
+	volume->sectors = NULL;
 	image_close(&volume->image);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypt/sector.h"
 #include "data/histogram.h"
 #include "data/range_lock.h"
 #include "image/image.h"
@@ -22,8 +23,10 @@ struct volume_options {
 	bool read_only;
 	bool require_mapped;
 	enum discard discard;
-	uint64_t start_bytes;  /* window of the image */
-	uint64_t length_bytes; /* 0: to the end of the image */
+	uint64_t start_bytes;         /* window of the image */
+	uint64_t length_bytes;        /* 0: to the end of the image */
+	const struct volume_key *key; /* NULL: raw; of the caller, until volume_open() returns */
+	unsigned lanes;               /* that will serve it, each with its cipher contexts */
 };
 
 /* Since the mount; they survive the volume's close. */
@@ -38,8 +41,10 @@ struct volume {
 	/* Set by volume_open(), unchanged until volume_close(). */
 	const char *name; /* of the caller */
 	struct image image;
-	uint64_t start_bytes; /* of the volume in the image */
+	uint64_t start_bytes; /* of the payload in the image */
 	uint64_t size_bytes;
+	struct sectors *sectors; /* NULL: raw */
+	uint32_t sector_bytes;   /* of encryption; 1: raw */
 	enum discard discard;
 
 	struct range_lock ranges;
@@ -56,8 +61,8 @@ struct volume {
 /*
  * Opens `name` beneath `folder_fd` as image_open() does, for writing unless options->read_only.
  * volume->name and volume->counters are the caller's and must be set. 0, or negative errno and
- * *ret_reason (may be NULL): image_open's, -EINVAL for a window outside the image or an image that
- * is not mapped though that is required.
+ * *ret_reason (may be NULL): image_open's, sectors_new's, -EINVAL for a window outside the image or
+ * an image that is not mapped though that is required.
  */
 int volume_open(struct volume *volume, int folder_fd, const char *name,
 		const struct volume_options *options, const char **ret_reason);
@@ -68,8 +73,26 @@ int volume_open(struct volume *volume, int folder_fd, const char *name,
  */
 int volume_close(struct volume *volume);
 
-/* Size that the volume of an image of `image_bytes` has. -EINVAL: the window is outside. */
-int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes);
+/*
+ * Size that the volume of an image of `image_bytes` has: of whole encryption sectors, behind the
+ * header. 0, or -EINVAL and *ret_reason: the window or the payload lie outside.
+ */
+int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes,
+		const char **ret_reason);
+
+/*
+ * For everything that works on whole encryption sectors: the start of the one that byte `at` of the
+ * image lies in, and the end of the one before `end`. On a raw volume, the byte itself.
+ */
+uint64_t volume_sector_start(const struct volume *volume, uint64_t at);
+uint64_t volume_sector_end(const struct volume *volume, uint64_t end);
+
+/*
+ * En- or decrypts whole sectors from byte `at` of the image on, in this lane; nothing on a raw
+ * volume. 0 or -EIO.
+ */
+int volume_encrypt(struct volume *volume, unsigned lane, void *bytes, uint64_t at, uint64_t length);
+int volume_decrypt(struct volume *volume, unsigned lane, void *bytes, uint64_t at, uint64_t length);
 
 /*
  * Notes that `what` ("fsync", "short read") failed with the negative errno `error`, because of

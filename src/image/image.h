@@ -76,6 +76,14 @@ void image_punched(struct image *image);
 int image_find(int folder_fd, const char *name, const char **ret_reason);
 
 /*
+ * A descriptor to look at `name` with: read-only, through the page cache, without a lock. The
+ * caller closes it; image_drop_cache() before that leaves nothing of the image in the page cache.
+ * Negative errno as image_open.
+ */
+int image_open_read(int folder_fd, const char *name);
+void image_drop_cache(int fd);
+
+/*
  * Locks as qemu takes them (file-posix.c: bytes 100 + permission for what we do, 200 + permission
  * for what we do not let others do, as open-file-description locks), so that qemu-img, another
  * platterfs and ourselves refuse each other. A writer shares nothing but reading; a reader shares

@@ -65,6 +65,19 @@ static int open_again(int path_fd, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+int image_open_read(int folder_fd, const char *name)
+{
+	const char *reason;
+	_cleanup_fd_ int path_fd = image_find(folder_fd, name, &reason);
+
+	return path_fd < 0 ? path_fd : open_again(path_fd, O_RDONLY);
+}
+
+void image_drop_cache(int fd)
+{
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 /*
  * Without STATX_DIOALIGN (Linux < 6.1, or a filesystem that does not tell) a page is what every
  * filesystem with direct I/O accepts.

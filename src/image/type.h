@@ -16,6 +16,15 @@ enum image_type {
  */
 int image_type_read(int fd, uint64_t at, enum image_type *ret_type);
 
+/*
+ * The UUID in the LUKS header there, which every luksFormat makes anew; "" if there is no LUKS
+ * header. 0 or negative errno.
+ */
+enum {
+	IMAGE_UUID_BYTES = 40
+};
+int image_luks_uuid_read(int fd, uint64_t at, char ret_uuid[IMAGE_UUID_BYTES + 1]);
+
 /* "raw", "luks1", "luks2". */
 const char *image_type_name(enum image_type type);
 

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 
 #include "data/lane.h"
+#include "crypt/secret.h"
 #include "data/volume.h"
 
 enum {
@@ -83,8 +84,37 @@ struct fixture {
 	struct volume volume;
 	struct volume_counters counters;
 	char headers[DEPTH][256];
-	char *model; /* the image, as it must be in the end */
+	char *model; /* the image, as it must be in the end; the payload in plaintext */
 };
+
+/* What the next fixtures are encrypted with; NULL: raw. */
+static const struct volume_key *fixture_key;
+
+/* The payload of `image`, which is whole sectors from start_bytes on. */
+static void crypt_payload(struct fixture *fixture, char *image,
+			  int (*crypt)(struct volume *volume, unsigned lane, void *bytes,
+				       uint64_t at, uint64_t length))
+{
+	struct volume *volume = &fixture->volume;
+
+	assert_int_equal(crypt(volume, 0, image + volume->start_bytes, volume->start_bytes,
+			       volume->size_bytes),
+			 0);
+}
+
+static void fixture_encrypt(struct fixture *fixture)
+{
+	struct volume *volume = &fixture->volume;
+	const char *reason;
+
+	volume->sectors = NULL;
+	volume->sector_bytes = 1;
+	if (!fixture_key)
+		return;
+	assert_int_equal(sectors_new(fixture_key, 1, &volume->sectors, &reason), 0);
+	volume->sector_bytes = fixture_key->sector_size;
+	volume->size_bytes = round_down(volume->size_bytes, volume->sector_bytes);
+}
 
 static void fixture_init(struct fixture *fixture, uint64_t size, uint32_t block, uint64_t start)
 {
@@ -100,7 +130,7 @@ static void fixture_init(struct fixture *fixture, uint64_t size, uint32_t block,
 
 		request->lane = lane;
 		request->buffer = aligned_alloc(4096, REQUEST_BUFFER_BYTES);
-		request->edge = aligned_alloc(4096, IMAGE_PAGE_BYTES);
+		request->edge = aligned_alloc(4096, REQUEST_EDGE_BYTES);
 		request->next = lane->free;
 		lane->free = request;
 	}
@@ -111,6 +141,7 @@ static void fixture_init(struct fixture *fixture, uint64_t size, uint32_t block,
 	volume->image.direct_end_bytes = size % block ? size / 4096 * 4096 : size;
 	volume->start_bytes = start;
 	volume->size_bytes = size - start;
+	fixture_encrypt(fixture);
 	volume->name = "test";
 	volume->counters = &fixture->counters;
 	range_lock_init(&volume->ranges);
@@ -118,6 +149,7 @@ static void fixture_init(struct fixture *fixture, uint64_t size, uint32_t block,
 	for (uint64_t i = 0; i < size; i++)
 		fixture->model[i] = (char)random();
 	assert_int_equal(pwrite(volume->image.direct_fd, fixture->model, size, 0), size);
+	crypt_payload(fixture, fixture->model, volume_decrypt);
 	queued_count = 0;
 	flushes = durable_writes = 0;
 }
@@ -143,6 +175,7 @@ static void expect_model(struct fixture *fixture)
 	char *bytes = malloc(size + 1);
 
 	assert_int_equal(pread(fixture->volume.image.direct_fd, bytes, size + 1, 0), size);
+	crypt_payload(fixture, bytes, volume_decrypt);
 	assert_memory_equal(bytes, fixture->model, size);
 	free(bytes);
 }
@@ -158,6 +191,7 @@ static void fixture_destroy(struct fixture *fixture)
 	close(fixture->lane.inbox_fd);
 	pthread_mutex_destroy(&fixture->lane.inbox_mutex);
 	range_lock_destroy(&fixture->volume.ranges);
+	sectors_free(fixture->volume.sectors);
 	image_close(&fixture->volume.image);
 	free(fixture->model);
 }
@@ -282,6 +316,37 @@ static void test_window(void **state)
 	run(40961, 512, 4097);
 }
 
+/* Sectors and blocks of either size, neither a multiple of the other where the payload starts. */
+static void run_encrypted(const char *spec, uint32_t key_bytes)
+{
+	static const uint64_t starts[] = {0, 512, 1000, 4096, 5120, 4097};
+	struct volume_key key = {.key_bytes = key_bytes};
+
+	strcpy(key.spec, spec);
+	for (uint32_t i = 0; i < key_bytes; i++)
+		key.key[i] = (uint8_t)random();
+	fixture_key = &key;
+	for (key.sector_size = 512; key.sector_size <= 4096; key.sector_size *= 8) {
+		for (size_t i = 0; i < ARRAY_LENGTH(starts); i++) {
+			run(40960 + starts[i], 512, starts[i]);
+			run(40960, 4096, starts[i]);
+			run(36865 + 512 * i, 512, starts[i]);
+			run(36865 + 512 * i, 4096, starts[i]);
+		}
+	}
+	fixture_key = NULL;
+}
+
+static void test_encrypted_xts(void **state)
+{
+	run_encrypted("aes-xts-plain64", 64);
+}
+
+static void test_encrypted_cbc(void **state)
+{
+	run_encrypted("aes-cbc-essiv:sha256", 32);
+}
+
 /* A large one, in which the payload moves and both ends are read. */
 static void test_largest(void **state)
 {
@@ -378,10 +443,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(test_blocks_of_512), SCRATCH_TEST(test_blocks_of_4096),
 		SCRATCH_TEST(test_odd_sizes),     SCRATCH_TEST(test_window),
+		SCRATCH_TEST(test_encrypted_xts), SCRATCH_TEST(test_encrypted_cbc),
 		SCRATCH_TEST(test_largest),       SCRATCH_TEST(test_past_the_end),
 		SCRATCH_TEST(test_durable),       SCRATCH_TEST(test_failure_stays),
 		SCRATCH_TEST(test_bad_requests),
 	};
 
+	if (secret_init(NULL) < 0)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
