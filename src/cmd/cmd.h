@@ -22,10 +22,13 @@ extern const struct command cmd_auto_unmount;
 extern const struct command cmd_create;
 extern const struct command cmd_doctor;
 extern const struct command cmd_info;
+extern const struct command cmd_lock;
 extern const struct command cmd_mount;
 extern const struct command cmd_prepare;
 extern const struct command cmd_status;
 extern const struct command cmd_umount;
+extern const struct command cmd_unlock;
+extern const struct command cmd_unlock_child;
 
 /*
  * "platterfs: SUBJECT: what is wrong" on standard error. `error` is a negative errno, said in words

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypt/secret.h"
 #include "mount/session.h"
 #include "util/log.h"
 #include "util/macros.h"
@@ -49,9 +50,15 @@ static int serve(const char *source, const char *mountpoint, struct mount_option
 	char ready = 0;
 	int r;
 
+	r = session_open(&session, source, mountpoint, options, &error);
+	if (r < 0)
+		return cmd_failed(source, r, error);
+	/* Only now: who is asked for a passphrase may press Ctrl-C, and needs the terminal. */
+	if (ready_fd >= 0)
+		setsid();
 	block_signals();
 	log_keep_init();
-	r = session_start(&session, source, mountpoint, options, &error);
+	r = session_start(&session, &error);
 	if (r < 0)
 		return cmd_failed(source, r, error);
 	if (ready_fd >= 0) {
@@ -99,7 +106,6 @@ static int serve_in_background(const char *source, const char *mountpoint,
 		return wait_ready(ready[0], daemon);
 	}
 	close(ready[0]);
-	setsid();
 	return serve(source, mountpoint, options, ready[1]);
 }
 
@@ -110,10 +116,11 @@ static int mount_run(const struct command *command, int argc, char **argv)
 					      {"help", no_argument, NULL, 'h'},
 					      {0}};
 	_cleanup_free_ char *error = NULL;
-	struct mount_options options = {0};
+	struct mount_options options;
 	bool foreground = false;
 	int option, r;
 
+	options_init(&options);
 	while ((option = getopt_long(argc, argv, "fho:", longs, NULL)) >= 0) {
 		if (option == 'h')
 			return cmd_help(command);
@@ -125,8 +132,15 @@ static int mount_run(const struct command *command, int argc, char **argv)
 			return CMD_USAGE;
 		}
 	}
+	if (options_check(&options, &error) < 0) {
+		fprintf(stderr, "platterfs: %s\n", error ? error : strerror(ENOMEM));
+		return CMD_USAGE;
+	}
 	if (argc - optind != 2)
 		return cmd_usage(command, "a source and a mount point are needed");
+	r = secret_init(NULL);
+	if (r < 0)
+		return cmd_failed(argv[optind], r, "no memory for keys could be made");
 	r = foreground ? serve(argv[optind], argv[optind + 1], &options, -1)
 		       : serve_in_background(argv[optind], argv[optind + 1], &options);
 	options_destroy(&options);
@@ -140,7 +154,19 @@ const struct command cmd_mount = {
 		"Serves each image of the folder SOURCE, or one image, as a file at MOUNTPOINT.\n"
 		"Returns when the mount serves.",
 	.help = "  -f, --foreground        stay, and log to standard error\n"
-		"  -o type=auto|raw        auto: refuse LUKS images, otherwise raw\n"
+		"  -o type=auto|raw|luks|plain|tcrypt   auto: LUKS by its magic, otherwise raw\n"
+		"  -o keyfile=FILE,keyfile-offset=BYTES,keyfile-size=BYTES\n"
+		"                          key or passphrase; - is standard input, %user:NAME the\n"
+		"                          kernel's keyring, %cred:NAME a systemd credential; "
+		"none:\n"
+		"                          ask on the terminal\n"
+		"  -o key-slot=N,header=FILE  of LUKS: one keyslot only; detached header\n"
+		"  -o cipher=SPEC,key-size=BITS,hash=NAME,sector-size=BYTES,iv-large-sectors,\n"
+		"     offset=SECTORS,skip=SECTORS   of type=plain, as for cryptsetup\n"
+		"  -o tcrypt-hidden,tcrypt-system,tcrypt-veracrypt,veracrypt-pim=N   of "
+		"type=tcrypt\n"
+		"  -o expect=FSTYPE        refuse a volume that does not hold this: a wrong key\n"
+		"  -o table=FILE           options for each volume, in lines as in crypttab(5)\n"
 		"  -o discard=keep|zero|punch   what a discard does (keep: refuse it)\n"
 		"  -o require=mapped|any   refuse images whose blocks are not all written\n"
 		"  -o start=BYTES,length=BYTES  a window of the image\n"

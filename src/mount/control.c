@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "mount/control_keys.h"
 #include "mount/control_socket.h"
 #include "mount/mountpoint.h"
 #include "mount/session.h"
@@ -79,22 +80,34 @@ static void answer_status(struct control *control, int client)
 	close(client);
 }
 
+/* A word and its NUL, and nothing of what may follow. */
+static int receive_word(int client, char word[CONTROL_WORD_BYTES])
+{
+	for (size_t length = 0; length < CONTROL_WORD_BYTES; length++) {
+		if (recv(client, word + length, 1, 0) != 1)
+			return -EPROTO;
+		if (word[length] == '\0')
+			return 0;
+	}
+	return -EMSGSIZE;
+}
+
 static void control_answer(struct control *control)
 {
 	int client = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	char word[16] = "";
+	char word[CONTROL_WORD_BYTES];
 
 	if (client < 0)
 		return;
 	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &control_patience, sizeof(control_patience));
 	setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &control_patience, sizeof(control_patience));
-	if (recv(client, word, sizeof(word) - 1, 0) <= 0)
+	if (receive_word(client, word) < 0)
 		close(client);
 	else if (strcmp(word, "status") == 0)
 		answer_status(control, client);
 	else if (strcmp(word, "wait") == 0 && control->waiter_count < CONTROL_WAITERS)
 		control->waiters[control->waiter_count++] = client;
-	else
+	else if (!control_keys_answer(control, client, word))
 		close(client);
 }
 
@@ -180,6 +193,7 @@ int control_start(struct control *control, struct session *session)
 	sigset_t signals;
 
 	*control = (struct control){.session = session, .listen_fd = -1};
+	control_keys_start(control);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -209,6 +223,7 @@ void control_stop(struct control *control, int result)
 		unlink(control->path);
 	if (write(control->stop_fd, &one, sizeof(one)) == sizeof(one))
 		pthread_join(control->thread, NULL);
+	control_keys_stop(control);
 	for (unsigned i = 0; i < control->waiter_count; i++) {
 		send_all(control->waiters[i], word, strlen(word));
 		close(control->waiters[i]);

@@ -3,10 +3,15 @@
  * How commands talk to the daemon of a mount: a socket named after the mount's device number, so
  * that a command finds it without asking other daemons, of which one may be stuck. It lies in
  * /run/platterfs (root) or /run/user/UID/platterfs, without a login session in /tmp/platterfs-UID;
- * who listens there must be that user. A client sends one word:
+ * who listens there must be that user. A client sends one word, ended by a NUL:
  *   status   gets a JSON object, as in `platterfs status --json`
  *   wait     gets "done\n" when all is flushed and closed, "failed\n" if that failed; a connection
  *            that ends without either means that the daemon died
+ *   lock NAME
+ *   unlock NAME             with what its options say
+ *   unlock-passphrase NAME  with the bytes that follow, to the end of what the client sends
+ *   unlock-keyfile NAME     likewise, the content of a keyfile
+ *            get "ok\n", "ask\n" (a passphrase is needed), or "failed " and a line with the reason
  */
 #ifndef MOUNT_CONTROL_H
 #define MOUNT_CONTROL_H
@@ -14,6 +19,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "crypt/unlock.h"
 
 struct json_object;
 struct session;
@@ -34,6 +41,11 @@ struct control {
 	bool detached; /* a signal has unmounted it, once */
 	int waiters[CONTROL_WAITERS];
 	unsigned waiter_count;
+
+	/* Unlocking takes seconds: each runs in a thread of its own. */
+	pthread_mutex_t unlocking_mutex;
+	pthread_cond_t unlocking_done;
+	unsigned unlocking;
 };
 
 /* SIGTERM, SIGINT and SIGHUP must be blocked in all threads. 0 or negative errno. */
@@ -55,6 +67,17 @@ int control_each(int (*each)(struct json_object *mount, const char *socket_path,
  * the caller puts, is NULL if it does not answer. 0, or negative errno if nobody listens.
  */
 int control_status(dev_t device, uid_t user, struct json_object **ret_mount);
+
+/*
+ * Has a volume of that mount locked, or unlocked: with what its options say if `passphrase` is
+ * NULL. 0, or negative errno and the daemon's reason: -ENOKEY if a passphrase is needed, -EIO if it
+ * refused, or that of connecting.
+ */
+int control_lock(dev_t device, uid_t user, const char *volume,
+		 char ret_reason[UNLOCK_REASON_BYTES]);
+int control_unlock(dev_t device, uid_t user, const char *volume,
+		   const struct passphrase *passphrase, bool keyfile,
+		   char ret_reason[UNLOCK_REASON_BYTES]);
 
 /* Asks the same daemon to tell when it is done. A descriptor for the answer, or negative errno. */
 int control_wait(dev_t device, uid_t user);

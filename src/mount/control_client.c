@@ -4,6 +4,7 @@
 #include <glob.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -32,6 +33,86 @@ static int control_ask(dev_t device, uid_t user, const char *word)
 int control_wait(dev_t device, uid_t user)
 {
 	return control_ask(device, user, "wait");
+}
+
+/* What follows the word, to its end. */
+static int send_passphrase(int fd, const struct passphrase *passphrase)
+{
+	const uint8_t *bytes = passphrase_bytes((struct passphrase *)passphrase);
+	size_t left = passphrase_length(passphrase);
+
+	while (left > 0) {
+		ssize_t sent = send(fd, bytes, left, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			return -errno;
+		bytes += sent > 0 ? sent : 0;
+		left -= sent > 0 ? (size_t)sent : 0;
+	}
+	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+/* "ok", "ask", "failed REASON". */
+static int read_answer(int fd, char ret_reason[UNLOCK_REASON_BYTES])
+{
+	static const char failed[] = "failed ";
+	char text[UNLOCK_REASON_BYTES + 16];
+	size_t length = 0;
+	ssize_t got;
+
+	while (length < sizeof(text) - 1 &&
+	       (got = read(fd, text + length, sizeof(text) - 1 - length)) != 0) {
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		length += got > 0 ? (size_t)got : 0;
+	}
+	text[length] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (strcmp(text, "ok") == 0)
+		return 0;
+	if (strcmp(text, "ask") == 0)
+		return -ENOKEY;
+	if (strncmp(text, failed, strlen(failed)) != 0)
+		return -ECONNRESET;
+	snprintf(ret_reason, UNLOCK_REASON_BYTES, "%.*s", UNLOCK_REASON_BYTES - 1,
+		 text + strlen(failed));
+	return -EIO;
+}
+
+static int ask_for_key(dev_t device, uid_t user, const char *verb, const char *volume,
+		       const struct passphrase *passphrase, char ret_reason[UNLOCK_REASON_BYTES])
+{
+	char word[CONTROL_WORD_BYTES];
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if ((size_t)snprintf(word, sizeof(word), "%s %s", verb, volume) >= sizeof(word)) {
+		r = -ENAMETOOLONG;
+	} else {
+		r = fd = control_ask(device, user, word);
+		if (r >= 0)
+			r = passphrase ? send_passphrase(fd, passphrase) : 0;
+		if (r == 0)
+			return read_answer(fd, ret_reason);
+	}
+	snprintf(ret_reason, UNLOCK_REASON_BYTES, "its daemon: %s", strerror(-r));
+	return r;
+}
+
+int control_lock(dev_t device, uid_t user, const char *volume, char ret_reason[UNLOCK_REASON_BYTES])
+{
+	return ask_for_key(device, user, "lock", volume, NULL, ret_reason);
+}
+
+int control_unlock(dev_t device, uid_t user, const char *volume,
+		   const struct passphrase *passphrase, bool keyfile,
+		   char ret_reason[UNLOCK_REASON_BYTES])
+{
+	const char *verb = !passphrase ? "unlock"
+			   : keyfile   ? "unlock-keyfile"
+				       : "unlock-passphrase";
+
+	return ask_for_key(device, user, verb, volume, passphrase, ret_reason);
 }
 
 /* NULL unless it is whole, and of a size that a status can have. */

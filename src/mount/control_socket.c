@@ -72,7 +72,7 @@ int control_socket_ask(const char *path, uid_t user, const char *word)
 	r = socket_check(fd, user);
 	if (r < 0)
 		return r;
-	if (send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
+	if (send(fd, word, strlen(word) + 1, MSG_NOSIGNAL) < 0)
 		return -errno;
 	asked = fd;
 	fd = -1;

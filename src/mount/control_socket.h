@@ -9,7 +9,8 @@
 enum {
 	CONTROL_FOLDERS = 2, /* a user's choices: without a login session there is no /run/user */
 	CONTROL_BACKLOG = 16,
-	CONTROL_FOLDER_BYTES = 64
+	CONTROL_FOLDER_BYTES = 64,
+	CONTROL_WORD_BYTES = 512 /* a word with the name of a volume and its NUL */
 };
 
 /* How long either side waits for the other to read or write. */
@@ -26,8 +27,8 @@ int control_folder_make(const char *path);
 int control_socket_listen(const char *path);
 
 /*
- * Connects, makes sure that the listener is `user`, and sends a word. A descriptor for the answer,
- * or negative errno: -EPERM if it is somebody else.
+ * Connects, makes sure that the listener is `user`, and sends a word with its NUL. A descriptor for
+ * the answer, or negative errno: -EPERM if it is somebody else.
  */
 int control_socket_ask(const char *path, uid_t user, const char *word);
 

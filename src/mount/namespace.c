@@ -74,6 +74,7 @@ static void names_lookup(fuse_req_t request, fuse_ino_t parent, const char *name
 	struct node *node;
 	int r = -ENOENT;
 
+	name = namespace_image(names, name);
 	if (!is_folder(names, parent))
 		r = -ENOTDIR;
 	else if (!names->only || strcmp(names->only, name) == 0)
@@ -238,6 +239,7 @@ static void names_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off
 			  struct fuse_file_info *file)
 {
 	static const char *const dots[] = {".", ".."};
+	const struct names *names = names_of(request);
 	const struct listing *listing = (struct listing *)(uintptr_t)file->fh;
 	_cleanup_free_ char *bytes = malloc(size);
 	size_t used = 0;
@@ -247,7 +249,8 @@ static void names_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off
 		return;
 	}
 	for (size_t i = (size_t)offset; i < listing->count + 2; i++) {
-		const char *name = i < 2 ? dots[i] : listing->entries[i - 2].name;
+		const char *name = i < 2 ? dots[i]
+					 : namespace_volume(names, listing->entries[i - 2].name);
 		/* Inode numbers come with the lookup; here they only must not be 0. */
 		struct stat status = {.st_mode = i < 2 ? S_IFDIR : S_IFREG, .st_ino = 1};
 		size_t bytes_needed = fuse_add_direntry(request, bytes + used, size - used, name,
@@ -331,8 +334,50 @@ static int check_mountpoint(struct names *names, const char *source, const char 
 	return 0;
 }
 
+const struct image_options *namespace_image_options(const struct names *names, const char *name)
+{
+	const struct table_entry *entry = table_find_image(&names->table, name);
+
+	return entry ? &entry->options : &names->options->image;
+}
+
+const char *namespace_image(const struct names *names, const char *volume)
+{
+	const struct table_entry *entry = table_find_volume(&names->table, volume);
+
+	return entry ? table_image_name(entry) : volume;
+}
+
+const char *namespace_volume(const struct names *names, const char *image)
+{
+	const struct table_entry *entry = table_find_image(&names->table, image);
+
+	return entry ? entry->volume : image;
+}
+
+/* An image that the table gives a path must be one of the folder; one that is missing may come. */
+static int check_table(const struct names *names, const struct table *table,
+		       const char **ret_reason)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct table_entry *entry = &table->entries[i];
+		struct stat path, image;
+
+		if (!strchr(entry->image, '/') || stat(entry->image, &path) < 0)
+			continue;
+		if (fstatat(names->folder_fd, table_image_name(entry), &image,
+			    AT_SYMLINK_NOFOLLOW) < 0 ||
+		    path.st_dev != image.st_dev || path.st_ino != image.st_ino) {
+			*ret_reason = "an image in the table lies in another folder";
+			return -EXDEV;
+		}
+	}
+	return 0;
+}
+
 int namespace_open(struct names *names, const char *source, const char *mountpoint,
-		   const struct mount_options *options, const char **ret_reason)
+		   const struct mount_options *options, const struct table *table,
+		   const char **ret_reason)
 {
 	int r;
 
@@ -341,8 +386,12 @@ int namespace_open(struct names *names, const char *source, const char *mountpoi
 	r = find_source(names, source, ret_reason);
 	if (r == 0)
 		r = check_mountpoint(names, source, mountpoint, ret_reason);
+	if (r == 0)
+		r = check_table(names, table, ret_reason);
 	if (r < 0)
 		namespace_free(names);
+	else
+		names->table = *table;
 	return r;
 }
 
@@ -364,6 +413,7 @@ void namespace_free(struct names *names)
 	if (names->folder_fd >= 0)
 		close(names->folder_fd);
 	free(names->only);
+	table_destroy(&names->table);
 	pthread_mutex_destroy(&names->mutex);
 }
 

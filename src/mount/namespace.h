@@ -14,14 +14,19 @@
 #include <fuse_lowlevel.h>
 
 #include "mount/options.h"
+#include "mount/table.h"
 
 struct json_object;
+struct lanes;
 
 struct names {
 	int folder_fd;      /* O_PATH */
 	char *only;         /* one image: its name; NULL: all of the folder */
 	bool root_is_image; /* the mount point is a file: the volume itself */
 	const struct mount_options *options;
+	struct table table; /* empty without table= */
+	const struct lanes
+		*lanes; /* that serve the volumes; their number is fixed before they do */
 	pthread_mutex_t mutex;
 	void *nodes; /* tsearch(3) tree of struct node */
 	int result;  /* 0, or the negative errno of the first close that failed */
@@ -30,9 +35,18 @@ struct names {
 /*
  * `source` is a folder, or an image. 0 or negative errno and *ret_reason (NULL: errno says it):
  * -ENOENT, -EINVAL if it is neither, -ENOTDIR if the mount point is a file but the source a folder.
+ * `table` is taken over, on success.
  */
 int namespace_open(struct names *names, const char *source, const char *mountpoint,
-		   const struct mount_options *options, const char **ret_reason);
+		   const struct mount_options *options, const struct table *table,
+		   const char **ret_reason);
+
+/* The options of an image of the folder: the table's, or those of the mount. */
+const struct image_options *namespace_image_options(const struct names *names, const char *name);
+
+/* The name of the image behind a name at the mount, and the other way round: the table's. */
+const char *namespace_image(const struct names *names, const char *volume);
+const char *namespace_volume(const struct names *names, const char *image);
 
 /*
  * Flushes and closes every volume that is still open. 0, or the negative errno of the first volume

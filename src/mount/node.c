@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image/type.h"
+#include "crypt/secret.h"
+#include "data/lane.h"
 #include "mount/namespace.h"
 #include "util/log.h"
 #include "util/macros.h"
@@ -29,6 +30,7 @@ void node_free(void *data)
 	struct node *node = data;
 
 	pthread_mutex_destroy(&node->mutex);
+	secret_free(node->key);
 	free(node->volume.counters);
 	free(node->name);
 	free(node);
@@ -83,11 +85,52 @@ static int image_status(struct names *names, const char *name, struct stat *ret_
 	return fstat(fd, ret_status) < 0 ? -errno : 0;
 }
 
-uint64_t node_size(const struct names *names, const struct stat *image)
+uint64_t node_size(const struct names *names, const char *name, const struct volume_key *key,
+		   const struct stat *image)
 {
+	struct volume_options options = namespace_image_options(names, name)->volume;
+	const char *reason;
 	uint64_t size;
 
-	return volume_size(&names->options->volume, (uint64_t)image->st_size, &size) < 0 ? 0 : size;
+	options.key = key;
+	return volume_size(&options, (uint64_t)image->st_size, &size, &reason) < 0 ? 0 : size;
+}
+
+static int has_luks_header(const struct names *names, const char *name, uint64_t start_bytes,
+			   bool *ret_has)
+{
+	_cleanup_fd_ int fd = image_open_read(names->folder_fd, name);
+	enum image_type type;
+	int r = fd < 0 ? fd : image_type_read(fd, start_bytes, &type);
+
+	if (r == 0)
+		*ret_has = type != IMAGE_RAW;
+	if (fd >= 0)
+		image_drop_cache(fd);
+	return r;
+}
+
+int node_encrypted(const struct names *names, const char *name, bool *ret_encrypted)
+{
+	const struct image_options *options = namespace_image_options(names, name);
+
+	if (options->kind == KIND_AUTO && !options->header)
+		return has_luks_header(names, name, options->volume.start_bytes, ret_encrypted);
+	*ret_encrypted = options->kind != KIND_RAW;
+	return 0;
+}
+
+static int closed_attributes(struct names *names, struct node *node, struct stat *ret_attributes)
+{
+	int r = image_status(names, node->name, ret_attributes);
+
+	if (r == 0 &&
+	    (ret_attributes->st_dev != node->device || ret_attributes->st_ino != node->inode))
+		r = -ESTALE;
+	if (r == 0)
+		ret_attributes->st_size = (off_t)node_size(names, node->name, node->key,
+							   ret_attributes);
+	return r;
 }
 
 int node_attributes(struct names *names, struct node *node, struct stat *ret_attributes)
@@ -100,12 +143,7 @@ int node_attributes(struct names *names, struct node *node, struct stat *ret_att
 		if (r == 0)
 			ret_attributes->st_size = (off_t)node->volume.size_bytes;
 	} else {
-		r = image_status(names, node->name, ret_attributes);
-		if (r == 0 && (ret_attributes->st_dev != node->device ||
-			       ret_attributes->st_ino != node->inode))
-			r = -ESTALE;
-		if (r == 0)
-			ret_attributes->st_size = (off_t)node_size(names, ret_attributes);
+		r = closed_attributes(names, node, ret_attributes);
 	}
 	pthread_mutex_unlock(&node->mutex);
 	if (r == 0)
@@ -131,33 +169,65 @@ int node_find(struct names *names, const char *name, uint64_t lookups, struct no
 	return r;
 }
 
-static int check_type(const struct names *names, const struct volume *volume,
-		      const char **ret_reason)
+/* Whoever formats the image anew while it is closed gives it another key. */
+static int check_header(const struct names *names, const struct node *node, const char **ret_reason)
 {
-	enum image_type type;
-	int r = image_type_read(volume->image.direct_fd, volume->start_bytes, &type);
+	_cleanup_fd_ int fd = -1;
+	char uuid[IMAGE_UUID_BYTES + 1];
+	int r;
 
-	if (r < 0 || type == IMAGE_RAW || names->options->type_raw)
+	if (!node->uuid[0])
+		return 0;
+	r = fd = image_open_read(names->folder_fd, node->name);
+	if (r >= 0)
+		r = image_luks_uuid_read(
+			fd, namespace_image_options(names, node->name)->volume.start_bytes, uuid);
+	if (r < 0)
 		return r;
-	*ret_reason = "a LUKS image, which this version does not open; type=raw serves its "
-		      "ciphertext";
+	image_drop_cache(fd);
+	if (strcmp(uuid, node->uuid) == 0)
+		return 0;
+	*ret_reason = "it has another LUKS header than when it was unlocked: platterfs lock, then "
+		      "unlock";
 	return -ENOKEY;
+}
+
+/* What it needs beside its options: the key, and to know who will serve it. */
+static int complete_options(struct names *names, const struct node *node,
+			    struct volume_options *options, const char **ret_reason)
+{
+	bool encrypted;
+	int r = node_encrypted(names, node->name, &encrypted);
+
+	if (r < 0)
+		return r;
+	if (encrypted && !node->key) {
+		*ret_reason = "locked: platterfs unlock gives it its key; type=raw serves its "
+			      "ciphertext";
+		return -ENOKEY;
+	}
+	r = encrypted ? check_header(names, node, ret_reason) : 0;
+	if (r < 0)
+		return r;
+	options->key = encrypted ? node->key : NULL;
+	options->lanes = names->lanes->count;
+	return 0;
 }
 
 static int volume_open_checked(struct names *names, struct node *node, bool read_only,
 			       const char **ret_reason)
 {
-	struct volume_options options = names->options->volume;
-	int r;
+	struct volume_options options = namespace_image_options(names, node->name)->volume;
+	int r = complete_options(names, node, &options, ret_reason);
 
+	if (r < 0)
+		return r;
 	options.read_only |= read_only;
 	r = volume_open(&node->volume, names->folder_fd, node->name, &options, ret_reason);
 	if (r < 0)
 		return r;
 	if (node->volume.image.device != node->device || node->volume.image.inode != node->inode)
 		r = -ESTALE;
-	else
-		r = check_type(names, &node->volume, ret_reason);
 	if (r < 0)
 		volume_close(&node->volume);
 	return r;
@@ -246,7 +316,7 @@ void node_forget(struct names *names, struct node *node, uint64_t lookups)
 
 	pthread_mutex_lock(&names->mutex);
 	node->lookups -= min_u64(lookups, node->lookups);
-	unused = node->lookups == 0 && node->opens == 0 && !node->volume.counters;
+	unused = node->lookups == 0 && node->opens == 0 && !node->volume.counters && !node->key;
 	if (unused)
 		tdelete(node, &names->nodes, node_compare);
 	pthread_mutex_unlock(&names->mutex);

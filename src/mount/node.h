@@ -4,7 +4,8 @@
  * are nodes of their own; that no two of them are written at once, the locks of the image see to.
  *
  * A node lives while the kernel knows it or it is open; one that was ever open stays, so that
- * status can tell what happened to it.
+ * status can tell what happened to it, and so does one that has its key. An image that takes the
+ * name of another is another node, and locked.
  */
 #ifndef MOUNT_NODE_H
 #define MOUNT_NODE_H
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "data/volume.h"
+#include "image/type.h"
 
 struct names;
 
@@ -24,6 +26,12 @@ struct node {
 
 	pthread_mutex_t mutex; /* one opens or closes it at a time, which may take long */
 	struct volume volume;  /* open if `opens` > 0 */
+	/*
+	 * In secret memory; NULL: raw, or locked. Set under the mutex by whoever unlocks, taken
+	 * away by the control thread only, which therefore may read it without.
+	 */
+	_Atomic(struct volume_key *) key;
+	char uuid[IMAGE_UUID_BYTES + 1]; /* of the LUKS header that it was unlocked with, or "" */
 
 	/* Under the mutex of the namespace, which is never held across I/O. */
 	uint64_t lookups; /* that the kernel will forget */
@@ -43,7 +51,9 @@ int node_find(struct names *names, const char *name, uint64_t lookups, struct no
  */
 int node_attributes(struct names *names, struct node *node, struct stat *ret_attributes);
 
-/* Opens the volume if nobody has. Negative errno; what is wrong was logged. */
+/*
+ * Opens the volume if nobody has. Negative errno; what is wrong was logged. -ENOKEY: it is locked.
+ */
 int node_open(struct names *names, struct node *node, int flags);
 /* The first error of the flush is kept in the namespace. */
 void node_close(struct names *names, struct node *node);
@@ -54,8 +64,18 @@ struct node *node_find_open(struct names *names);
 /* Takes back `lookups`. The node may be gone then. */
 void node_forget(struct names *names, struct node *node, uint64_t lookups);
 
-/* Size of the volume of an image that is not open. */
-uint64_t node_size(const struct names *names, const struct stat *image);
+/*
+ * Size of the volume of an image that is not open. While it is locked (`key` is NULL) nobody has
+ * read its header: that of the ciphertext then, header and all.
+ */
+uint64_t node_size(const struct names *names, const char *name, const struct volume_key *key,
+		   const struct stat *image);
+
+/*
+ * Whether an image of the folder needs a key: its options say so, or its header does. 0 or negative
+ * errno.
+ */
+int node_encrypted(const struct names *names, const char *name, bool *ret_encrypted);
 
 /* Order of the tree: by name, then by file. */
 int node_compare(const void *a, const void *b);

@@ -15,12 +15,6 @@
 /* What an option does with its value; the value is NULL if there is no "=". -EINVAL: a bad one. */
 typedef int option_set(struct mount_options *options, const char *value);
 
-static int set_type(struct mount_options *options, const char *value)
-{
-	options->type_raw = strcmp(value, "raw") == 0;
-	return options->type_raw || strcmp(value, "auto") == 0 ? 0 : -EINVAL;
-}
-
 static int set_engine(struct mount_options *options, const char *value)
 {
 	static const struct engine *const engines[] = {&engine_uring, &engine_threads};
@@ -64,36 +58,11 @@ static int set_depth(struct mount_options *options, const char *value)
 	return set_count(&options->depth, value);
 }
 
-static int set_discard(struct mount_options *options, const char *value)
+static int set_table(struct mount_options *options, const char *value)
 {
-	static const char *const names[] = {
-		[DISCARD_KEEP] = "keep", [DISCARD_ZERO] = "zero", [DISCARD_PUNCH] = "punch"};
-
-	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-		if (strcmp(names[i], value) == 0) {
-			options->volume.discard = (enum discard)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int set_require(struct mount_options *options, const char *value)
-{
-	options->volume.require_mapped = strcmp(value, "mapped") == 0;
-	return options->volume.require_mapped || strcmp(value, "any") == 0 ? 0 : -EINVAL;
-}
-
-static int set_start(struct mount_options *options, const char *value)
-{
-	return size_parse(value, &options->volume.start_bytes);
-}
-
-static int set_length(struct mount_options *options, const char *value)
-{
-	int r = size_parse(value, &options->volume.length_bytes);
-
-	return r < 0 || options->volume.length_bytes == 0 ? -EINVAL : 0;
+	free(options->table);
+	options->table = strdup(value);
+	return !options->table ? -ENOMEM : *value ? 0 : -EINVAL;
 }
 
 /* Options with a value that are ours; the kernel does not see them. */
@@ -101,16 +70,8 @@ static const struct {
 	const char *name;
 	option_set *set;
 } valued[] = {
-	{"type", set_type},       {"engine", set_engine}, {"transport", set_transport},
-	{"lanes", set_lanes},     {"depth", set_depth},   {"discard", set_discard},
-	{"require", set_require}, {"start", set_start},   {"length", set_length},
-};
-
-/* Part of the command line's contract, but only for encrypted volumes. */
-static const char *const encrypted[] = {
-	"cipher",       "key-size", "hash",   "sector-size", "iv-large-sectors",
-	"offset",       "skip",     "header", "keyfile",     "keyfile-offset",
-	"keyfile-size", "key-slot", "table",  "expect",
+	{"engine", set_engine}, {"transport", set_transport}, {"lanes", set_lanes},
+	{"depth", set_depth},   {"table", set_table},
 };
 
 /* For libfuse or the kernel, as they are. */
@@ -161,10 +122,11 @@ static int option_parse(struct mount_options *options, const char *option, char 
 	size_t length = strcspn(option, "=");
 	const char *value = option[length] ? option + length + 1 : NULL;
 
-	if (LISTED(encrypted, option, length) || strcmp(option, "type=luks") == 0 ||
-	    strcmp(option, "type=plain") == 0)
-		return option_refuse(ret_error, option,
-				     "encrypted volumes are not in this version");
+	int r;
+
+	if ((!value && LISTED(ignored, option, length)) || strncmp(option, "x-", 2) == 0 ||
+	    strncmp(option, "comment=", 8) == 0)
+		return 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(valued); i++) {
 		if (!listed(&valued[i].name, 1, option, length))
 			continue;
@@ -172,19 +134,17 @@ static int option_parse(struct mount_options *options, const char *option, char 
 			return option_refuse(ret_error, option, "not a value it can have");
 		return 0;
 	}
-	if (strcmp(option, "ro") == 0) {
-		options->volume.read_only = true;
-		return option_pass(options, option);
-	}
+	r = image_options_set(&options->image, option);
+	if (r != -ENOENT)
+		return r < 0 ? option_refuse(ret_error, option, "not a value it can have")
+		       : strcmp(option, "ro") == 0 ? option_pass(options, option)
+						   : 0;
 	if (strcmp(option, "auto_unmount") == 0) {
 		options->auto_unmount = true;
 		return 0;
 	}
 	if (!value && LISTED(passed, option, length))
 		return option_pass(options, option);
-	if ((!value && LISTED(ignored, option, length)) || strncmp(option, "x-", 2) == 0 ||
-	    strncmp(option, "comment=", 8) == 0)
-		return 0;
 	return option_refuse(ret_error, option, "unknown");
 }
 
@@ -200,8 +160,25 @@ int options_parse(struct mount_options *options, const char *list, char **ret_er
 	return r;
 }
 
+int options_check(const struct mount_options *options, char **ret_error)
+{
+	const char *reason;
+
+	if (image_options_check(&options->image, &reason) < 0)
+		return option_refuse(ret_error, options->image.plain_option, reason);
+	return 0;
+}
+
+void options_init(struct mount_options *options)
+{
+	*options = (struct mount_options){0};
+	image_options_init(&options->image);
+}
+
 void options_destroy(struct mount_options *options)
 {
+	image_options_destroy(&options->image);
+	free(options->table);
 	free(options->fuse);
-	options->fuse = NULL;
+	options->table = options->fuse = NULL;
 }

@@ -5,14 +5,14 @@
 
 #include <stdbool.h>
 
-#include "data/volume.h"
+#include "mount/image_options.h"
 
 struct engine;
 struct transport;
 
 struct mount_options {
-	struct volume_options volume;
-	bool type_raw;                     /* serve even what looks encrypted */
+	struct image_options image;        /* of every image, unless the table says otherwise */
+	char *table;                       /* path of a table (table.h), or NULL */
 	const struct engine *engine;       /* NULL: the best that is allowed here */
 	const struct transport *transport; /* NULL likewise */
 	unsigned lanes, depth;             /* 0: by the machine */
@@ -20,10 +20,14 @@ struct mount_options {
 	char *fuse;                        /* what libfuse and the kernel get, comma-separated */
 };
 
+void options_init(struct mount_options *options);
+void options_destroy(struct mount_options *options);
+
 /* Adds the options of a comma-separated list. 0, or -EINVAL and *ret_error the line for the user,
  * to be freed by the caller. */
 int options_parse(struct mount_options *options, const char *list, char **ret_error);
 
-void options_destroy(struct mount_options *options);
+/* Whether all that was added fits together. Likewise. */
+int options_check(const struct mount_options *options, char **ret_error);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "mount/auto_unmount.h"
+#include "mount/keys.h"
 #include "mount/mountpoint.h"
 #include "util/log.h"
 #include "util/macros.h"
@@ -251,14 +252,48 @@ static int mount_and_serve(struct session *session, char **ret_error)
 	return r;
 }
 
-int session_start(struct session *session, const char *source, const char *mountpoint,
-		  struct mount_options *options, char **ret_error)
+/* A table that cannot be read is an error of its own: it would leave images as the mount has them.
+ */
+static int open_names(struct session *session, const char *source, char **ret_error)
 {
+	const struct mount_options *options = session->options;
+	struct table table = {0};
 	const char *reason = NULL;
+	int r = 0;
+
+	if (options->table)
+		r = table_read(options->table, &options->image, &table, ret_error);
+	if (r < 0)
+		return r;
+	r = namespace_open(&session->names, source, session->mountpoint, options, &table, &reason);
+	if (r == 0) {
+		session->names.lanes = &session->lanes;
+		return 0;
+	}
+	table_destroy(&table);
+	if (reason)
+		error_text(ret_error, "%s", reason);
+	return r;
+}
+
+static int unlock_names(struct session *session, char **ret_error)
+{
+	char reason[UNLOCK_REASON_BYTES];
+	int r = keys_unlock_all(&session->names, reason);
+
+	if (r < 0) {
+		error_text(ret_error, "%s", reason);
+		namespace_free(&session->names);
+	}
+	return r;
+}
+
+int session_open(struct session *session, const char *source, const char *mountpoint,
+		 struct mount_options *options, char **ret_error)
+{
 	int r;
 
 	*session = (struct session){.options = options};
-	fuse_set_log_func(fuse_says);
 	session->source = realpath(source, NULL);
 	if (!session->source)
 		return -errno;
@@ -267,18 +302,22 @@ int session_start(struct session *session, const char *source, const char *mount
 		log_info("%s: its daemon died; mounting anew", session->mountpoint);
 		r = session_unmount(session);
 	}
-	if (r < 0) {
+	if (r < 0)
 		error_text(ret_error, "mount point %s: %s", mountpoint, strerror(-r));
+	if (r == 0)
+		r = open_names(session, source, ret_error);
+	if (r == 0)
+		r = unlock_names(session, ret_error);
+	if (r < 0)
 		session_free(session);
-		return r;
-	}
-	r = namespace_open(&session->names, source, session->mountpoint, options, &reason);
-	if (r < 0) {
-		if (reason)
-			error_text(ret_error, "%s", reason);
-		session_free(session);
-		return r;
-	}
+	return r;
+}
+
+int session_start(struct session *session, char **ret_error)
+{
+	int r;
+
+	fuse_set_log_func(fuse_says);
 	r = mount_and_serve(session, ret_error);
 	if (r < 0) {
 		namespace_free(&session->names);

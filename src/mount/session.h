@@ -28,12 +28,19 @@ struct session {
 };
 
 /*
- * Mounts `source` (a folder or an image) and serves it. 0 once it serves; or negative errno and
- * *ret_error the reason, to be freed (NULL: errno says it), with nothing left mounted. A dead
- * platterfs mount at `mountpoint` is replaced. `options` must outlive the session.
+ * Opens `source` (a folder or an image) and unlocks what it can, asking at the terminal if it must:
+ * before there are threads, and while signals still end us. 0, or negative errno and *ret_error the
+ * reason, to be freed (NULL: errno says it). A dead platterfs mount at `mountpoint` is removed.
+ * `options` must outlive the session.
  */
-int session_start(struct session *session, const char *source, const char *mountpoint,
-		  struct mount_options *options, char **ret_error);
+int session_open(struct session *session, const char *source, const char *mountpoint,
+		 struct mount_options *options, char **ret_error);
+
+/*
+ * Mounts it. 0 once it serves; or negative errno and *ret_error likewise, with nothing left mounted
+ * and the session closed.
+ */
+int session_start(struct session *session, char **ret_error);
 
 /*
  * Waits until it is unmounted, by umount(8), SIGTERM or SIGINT, and every volume is flushed and

@@ -60,21 +60,45 @@ static struct json_object *volume_json(const char *name, const char *state, uint
 	return object;
 }
 
-static struct json_object *node_json(const struct names *names, const struct node *node)
+static uint64_t closed_size(const struct names *names, const char *name,
+			    const struct volume_key *key)
 {
-	const char *state = "closed";
-	uint64_t size = node->volume.size_bytes;
+	const char *reason;
+	_cleanup_fd_ int fd = image_find(names->folder_fd, name, &reason);
+	struct stat status;
 
-	if (node->opens > 0)
-		state = node->volume.failed ? "failed" : "open";
-	return volume_json(node->name, state, size, node->volume.counters);
+	return fd >= 0 && fstat(fd, &status) == 0 ? node_size(names, name, key, &status) : 0;
 }
 
-/* While the tree is walked: what is told of, and which names of the folder that leaves. */
+static bool is_locked(const struct names *names, const char *name, const struct volume_key *key)
+{
+	bool encrypted;
+
+	return !key && node_encrypted(names, name, &encrypted) == 0 && encrypted;
+}
+
+static struct json_object *closed_json(const struct names *names, const char *name,
+				       const struct volume_key *key,
+				       const struct volume_counters *counters)
+{
+	return volume_json(namespace_volume(names, name),
+			   is_locked(names, name, key) ? "locked" : "closed",
+			   closed_size(names, name, key), counters);
+}
+
+static struct json_object *node_json(const struct names *names, const struct node *node)
+{
+	if (node->opens == 0)
+		return closed_json(names, node->name, node->key, node->volume.counters);
+	return volume_json(namespace_volume(names, node->name),
+			   node->volume.failed ? "failed" : "open", node->volume.size_bytes,
+			   node->volume.counters);
+}
+
+/* The nodes that there is something to tell of; those stay as long as the mount does. */
 struct walk {
-	struct names *names;
-	struct json_object *volumes;
-	struct listing *listing;
+	const struct node **nodes;
+	size_t count, room;
 };
 
 static void walk_node(const void *where, VISIT visit, void *data)
@@ -82,39 +106,42 @@ static void walk_node(const void *where, VISIT visit, void *data)
 	const struct node *node = *(struct node *const *)where;
 	struct walk *walk = data;
 
-	if ((visit != postorder && visit != leaf) || !node->volume.counters)
+	if ((visit != postorder && visit != leaf) || (!node->volume.counters && !node->key))
 		return;
-	json_object_array_add(walk->volumes, node_json(walk->names, node));
-	if (walk->listing)
-		listing_take(walk->listing, node->name);
-}
+	if (walk->count == walk->room) {
+		size_t room = walk->room ? 2 * walk->room : 64;
+		const struct node **nodes = reallocarray(walk->nodes, room, sizeof(*nodes));
 
-static struct json_object *closed_json(const struct names *names, const char *name)
-{
-	const char *reason;
-	_cleanup_fd_ int fd = image_find(names->folder_fd, name, &reason);
-	struct stat status = {0};
-	uint64_t size = 0;
-
-	if (fd >= 0 && fstat(fd, &status) == 0)
-		size = node_size(names, &status);
-	return volume_json(name, "closed", size, NULL);
+		if (!nodes)
+			return;
+		walk->nodes = nodes;
+		walk->room = room;
+	}
+	walk->nodes[walk->count++] = node;
 }
 
 void namespace_status(struct names *names, struct json_object *status)
 {
-	struct walk walk = {.names = names, .volumes = json_object_new_array()};
+	struct json_object *volumes = json_object_new_array();
+	struct listing *listing;
+	struct walk walk = {0};
 
-	if (listing_new(names->folder_fd, names->only, &walk.listing) < 0)
-		walk.listing = NULL;
+	if (listing_new(names->folder_fd, names->only, &listing) < 0)
+		listing = NULL;
 	pthread_mutex_lock(&names->mutex);
 	twalk_r(names->nodes, walk_node, &walk);
 	pthread_mutex_unlock(&names->mutex);
-	for (size_t i = 0; walk.listing && i < walk.listing->count; i++)
-		if (!walk.listing->entries[i].taken)
-			json_object_array_add(walk.volumes,
-					      closed_json(names, walk.listing->entries[i].name));
-	if (walk.listing)
-		listing_free(walk.listing);
-	json_object_object_add(status, "volumes", walk.volumes);
+	for (size_t i = 0; i < walk.count; i++) {
+		json_object_array_add(volumes, node_json(names, walk.nodes[i]));
+		if (listing)
+			listing_take(listing, walk.nodes[i]->name);
+	}
+	for (size_t i = 0; listing && i < listing->count; i++)
+		if (!listing->entries[i].taken)
+			json_object_array_add(
+				volumes, closed_json(names, listing->entries[i].name, NULL, NULL));
+	if (listing)
+		listing_free(listing);
+	free(walk.nodes);
+	json_object_object_add(status, "volumes", volumes);
 }
