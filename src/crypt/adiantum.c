@@ -42,11 +42,11 @@ struct adiantum {
 	uint8_t stream[CHACHA_STREAM_BYTES];
 };
 
-/* What the key becomes (2.1); the names are the paper's. */
+/* What the key becomes; the names are those of the paper, whose K_H the last three are (6.4). */
 struct derived {
 	uint8_t k_e[AES_KEY_BYTES];
 	uint8_t k_t[POLY1305_KEY_BYTES];
-	uint8_t k_m[POLY1305_KEY_BYTES];
+	uint8_t k_l[POLY1305_KEY_BYTES];
 	uint8_t k_n[NH_KEY_BYTES];
 };
 
@@ -211,7 +211,7 @@ static void stream_begin(struct adiantum *adiantum, const uint8_t *key, uint8_t 
 	}
 }
 
-/* ChaCha leaves on the stack the key that all others follow from: nothing's goes over it. */
+/* The stack then holds the key that these follow from; the same with zeros overwrites it. */
 static void key_derive(struct adiantum *adiantum, struct derived *ret_derived)
 {
 	static const uint8_t nothing[KEY_BYTES] = {0};
@@ -230,7 +230,7 @@ static int adiantum_set_key(struct adiantum *adiantum, const uint8_t *key, const
 	memcpy(adiantum->key, key, sizeof(adiantum->key));
 	key_derive(adiantum, derived);
 	poly1305_set_key(&adiantum->tweak_key, derived->k_t);
-	poly1305_set_key(&adiantum->bulk_key, derived->k_m);
+	poly1305_set_key(&adiantum->bulk_key, derived->k_l);
 	nh_set_key(&adiantum->nh, derived->k_n);
 	return cipher_new("aes", CIPHER_ECB, derived->k_e, sizeof(derived->k_e), &adiantum->aes,
 			  ret_reason);

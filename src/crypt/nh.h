@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NH (Black et al., UMAC, 1999) with Adiantum's parameters (Crowley and Biggers 2018, 6.2): words
+ * NH (Black et al., UMAC, 1999) with Adiantum's parameters (Crowley and Biggers 2018, 6.3): words
  * of 32 bits, four passes, the words that are multiplied two apart.
  */
 #ifndef CRYPT_NH_H
@@ -20,9 +20,9 @@ enum {
 	NH_HASH_BYTES = NH_PASSES * 8,
 };
 
-/* The first halves of the key's units, and the second ones; both words of a half as a number. */
+/* Of each unit of the key the first two words, and the last two. */
 struct nh {
-	uint64_t left[NH_KEY_UNITS], right[NH_KEY_UNITS];
+	uint32_t left[2 * NH_KEY_UNITS], right[2 * NH_KEY_UNITS];
 };
 
 void nh_set_key(struct nh *nh, const uint8_t key[NH_KEY_BYTES]);

@@ -332,6 +332,41 @@ int image_options_copy(const struct image_options *from, struct image_options *r
 	return 0;
 }
 
+/* Adiantum's cipher is two names: the comma between them is not the end. */
+static bool goes_on(const char *option, const char *end)
+{
+	static const char start[] = "cipher=xchacha";
+
+	return strncmp(option, start, strlen(start)) == 0 &&
+	       !memchr(option, '-', (size_t)(end - option)) && strncmp(end, ",aes-", 5) == 0;
+}
+
+char *image_options_next(char **list)
+{
+	char *option = *list, *from = option, *to = option;
+	bool quoted = false;
+	int depth = 0;
+
+	if (!option)
+		return NULL;
+	for (; *from; from++) {
+		if (*from == ',' && !quoted && depth <= 0 && !goes_on(option, from))
+			break;
+		if (*from == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (*from == '\\' && from[1] == ',')
+			from++;
+		else
+			depth += (*from == '(') - (*from == ')');
+		*to++ = *from;
+	}
+	*list = *from ? from + 1 : NULL;
+	*to = '\0';
+	return option;
+}
+
 int image_options_set(struct image_options *options, const char *option)
 {
 	size_t length = strcspn(option, "=");

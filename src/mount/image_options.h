@@ -41,6 +41,14 @@ void image_options_destroy(struct image_options *options);
 int image_options_copy(const struct image_options *from, struct image_options *ret_options);
 
 /*
+ * Cuts the next option off a comma-separated list, in place; NULL at its end. Ciphers have commas
+ * of their own: inside parentheses ("capi:adiantum(xchacha12,aes)-plain64"), between double quotes
+ * or behind a backslash (both of which go), and in "cipher=xchacha12,aes-adiantum-plain64" a comma
+ * does not end an option.
+ */
+char *image_options_next(char **list);
+
+/*
  * One option, "name" or "name=value". 0, -ENOENT if it is none of these, -EINVAL if its value is
  * not one it can have, -ENOMEM.
  */

@@ -154,7 +154,7 @@ int options_parse(struct mount_options *options, const char *list, char **ret_er
 	char *rest = copy, *option;
 	int r = copy ? 0 : -ENOMEM;
 
-	while (r == 0 && (option = strsep(&rest, ",")))
+	while (r == 0 && (option = image_options_next(&rest)))
 		if (*option)
 			r = option_parse(options, option, ret_error);
 	return r;

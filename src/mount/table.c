@@ -101,7 +101,7 @@ static int set_options(struct table_entry *entry, char *list, const struct posit
 	const char *option, *reason;
 	int r = 0;
 
-	while (r == 0 && (option = strsep(&list, ",")))
+	while (r == 0 && (option = image_options_next(&list)))
 		if (*option)
 			r = set_option(entry, option, position);
 	if (r == 0 && image_options_check(&entry->options, &reason) < 0)

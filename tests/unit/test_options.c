@@ -141,6 +141,34 @@ static void test_encrypted(void **state)
 	options_destroy(&options);
 }
 
+/* The comma in a cipher's name does not end the option. */
+static void test_commas(void **state)
+{
+	static const char *const lists[] = {
+		"type=plain,cipher=xchacha12,aes-adiantum-plain64,key-size=256,ro",
+		"type=plain,cipher=xchacha12\\,aes-adiantum-plain64,key-size=256,ro",
+		"type=plain,cipher=\"xchacha12,aes-adiantum-plain64\",key-size=256,ro",
+	};
+	static const char capi[] = "type=plain,cipher=capi:adiantum(xchacha12,aes)-plain64,ro";
+	_cleanup_free_ char *error = NULL;
+	struct mount_options options;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+		options_init(&options);
+		assert_int_equal(options_parse(&options, lists[i], &error), 0);
+		assert_string_equal(options.image.unlock.spec, "xchacha12,aes-adiantum-plain64");
+		assert_int_equal(options.image.unlock.key_bits, 256);
+		assert_true(options.image.volume.read_only);
+		options_destroy(&options);
+	}
+	options_init(&options);
+	assert_int_equal(options_parse(&options, capi, &error), 0);
+	assert_string_equal(options.image.unlock.spec, "capi:adiantum(xchacha12,aes)-plain64");
+	assert_true(options.image.volume.read_only);
+	options_destroy(&options);
+	expect_refused("cipher=xchacha12,lanes", "lanes");
+}
+
 /* Whoever names a cipher wants encryption: the option must not be ignored on a raw image. */
 static void test_plain_options_need_plain(void **state)
 {
@@ -166,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_others_are_passed_on),
 		cmocka_unit_test(test_fstab_words_are_dropped),
 		cmocka_unit_test(test_encrypted),
+		cmocka_unit_test(test_commas),
 		cmocka_unit_test(test_plain_options_need_plain),
 		cmocka_unit_test(test_refused),
 	};
