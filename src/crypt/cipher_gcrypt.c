@@ -114,7 +114,7 @@ static int find_algorithm(const char *algorithm, size_t key_bytes)
 	return 0;
 }
 
-/* libgcrypt has no 192-bit key for Twofish. */
+/* Twofish with 192 bits is another cipher than with 256, and libgcrypt does not have it. */
 static int set_key(gcry_cipher_hd_t context, int number, const uint8_t *key, size_t key_bytes)
 {
 	uint8_t padded[32];
@@ -152,7 +152,8 @@ int cipher_gcrypt_new(const char *algorithm, enum cipher_mode mode, const uint8_
 	}
 	r = set_key(gcrypt->context, number, key, key_bytes);
 	if (r < 0) {
-		*ret_reason = "the cipher has no key of this size";
+		*ret_reason = key_bytes == 24 ? "libgcrypt has no Twofish with 192 bits"
+					      : "the cipher has no key of this size";
 		gcrypt_free(&gcrypt->cipher);
 		return r;
 	}

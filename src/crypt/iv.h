@@ -12,12 +12,13 @@ struct iv {
 	enum iv_type type;
 	size_t bytes;          /* of one IV */
 	uint32_t sector_bytes; /* for EBOIV */
-	struct cipher
-		*cipher; /* ESSIV: keyed with the hash, owned; EBOIV: the volume's, not owned */
+	struct cipher *cipher; /* ESSIV: keyed with the hash, owned; EBOIV: the volume's first, not
+				  owned */
 };
 
 /*
- * `cipher` has this key; for EBOIV it must stay. 0, or negative errno and *ret_reason: -EINVAL if
+ * `cipher` is the volume's with its first key, which must stay for EBOIV; `key`, the one that this
+ * IV goes with. 0, or negative errno and *ret_reason: -EINVAL if
  * the hash's size is no key size, -EOPNOTSUPP for an unknown hash.
  */
 int iv_init(struct iv *iv, const struct cipher_spec *spec, uint32_t sector_bytes,

@@ -77,15 +77,18 @@ static int check_geometry(const struct cipher_spec *spec, const struct volume_ke
 	return -EINVAL;
 }
 
-static int keyed_init(struct keyed *keyed, const struct sectors *sectors, const uint8_t *key,
-		      size_t key_bytes, const char **ret_reason)
+/* Key number `index` of all lanes. EBOIV encrypts with the first one, whichever the sector's is. */
+static int keyed_init(struct sectors *sectors, unsigned index, const uint8_t *key, size_t key_bytes,
+		      const char **ret_reason)
 {
 	const struct cipher_spec *spec = &sectors->spec;
+	struct keyed *keyed = &sectors->keyed[index];
+	const struct keyed *first = &sectors->keyed[round_down(index, spec->key_count)];
 	int r = cipher_new(spec->algorithm, spec->mode, key, key_bytes, &keyed->cipher, ret_reason);
 
 	if (r < 0)
 		return r;
-	return iv_init(&keyed->iv, spec, sectors->bytes, keyed->cipher, key, key_bytes, ret_reason);
+	return iv_init(&keyed->iv, spec, sectors->bytes, first->cipher, key, key_bytes, ret_reason);
 }
 
 static int sectors_init(struct sectors *sectors, const struct volume_key *key,
@@ -101,8 +104,8 @@ static int sectors_init(struct sectors *sectors, const struct volume_key *key,
 		sectors->shift = (unsigned)__builtin_ctz(key->sector_size / 512);
 	r = split_key(sectors, key, &part_bytes, ret_reason);
 	for (unsigned i = 0; i < sectors->keyed_count && r == 0; i++)
-		r = keyed_init(&sectors->keyed[i], sectors, key->key + i % count * part_bytes,
-			       part_bytes, ret_reason);
+		r = keyed_init(sectors, i, key->key + i % count * part_bytes, part_bytes,
+			       ret_reason);
 	return r;
 }
 
