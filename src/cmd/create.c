@@ -4,77 +4,90 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/create_encrypted.h"
 #include "cmd/interrupt.h"
 #include "image/create.h"
 #include "util/macros.h"
 #include "util/size.h"
 
-enum create_option {
-	OPTION_TYPE = 't',
-	OPTION_SIZE = 's',
-	OPTION_HELP = 'h',
-	OPTION_SPARSE = 256,
-	OPTION_CIPHER, /* and all others that only an encrypted image has */
+/* Long options by their place in the table; a letter is short for one of them. */
+static const struct create_option {
+	const char *name;
+	size_t place; /* in struct create_options: a text, or a flag */
+	char letter;
+	bool flag;
+	bool encrypted_only;
+} create_options[] = {
+	{"type", offsetof(struct create_options, type), 't', false, false},
+	{"size", offsetof(struct create_options, size), 's', false, false},
+	{"sparse", offsetof(struct create_options, sparse), 0, true, false},
+	{"help", offsetof(struct create_options, help), 'h', true, false},
+	{"cipher", offsetof(struct create_options, cipher), 'c', false, true},
+	{"key-size", offsetof(struct create_options, key_size), 0, false, true},
+	{"hash", offsetof(struct create_options, hash), 0, false, true},
+	{"sector-size", offsetof(struct create_options, sector_size), 0, false, true},
+	{"iv-large-sectors", offsetof(struct create_options, iv_large_sectors), 0, true, true},
+	{"key-file", offsetof(struct create_options, key_file), 'd', false, true},
+	{"keyfile-offset", offsetof(struct create_options, keyfile_offset), 0, false, true},
+	{"keyfile-size", offsetof(struct create_options, keyfile_size), 'l', false, true},
+	{"pbkdf", offsetof(struct create_options, pbkdf), 0, false, true},
+	{"pbkdf-force-iterations", offsetof(struct create_options, pbkdf_iterations), 0, false,
+	 true},
+	{"header", offsetof(struct create_options, header), 0, false, true},
+	{"offset", offsetof(struct create_options, offset), 0, false, true},
 };
 
-struct create_arguments {
-	const char *type;
-	const char *size;
-	const char *image;
-	const char *cipher_option; /* the first that was given */
-	bool sparse;
-	bool help;
-};
+/* For getopt_long(3), which returns the place in the table beyond all letters. */
+#define PLACE_FIRST 256
 
-static const struct option create_options[] = {
-	{"type", required_argument, NULL, OPTION_TYPE},
-	{"size", required_argument, NULL, OPTION_SIZE},
-	{"sparse", no_argument, NULL, OPTION_SPARSE},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"cipher", required_argument, NULL, OPTION_CIPHER},
-	{"key-size", required_argument, NULL, OPTION_CIPHER},
-	{"hash", required_argument, NULL, OPTION_CIPHER},
-	{"sector-size", required_argument, NULL, OPTION_CIPHER},
-	{"iv-large-sectors", no_argument, NULL, OPTION_CIPHER},
-	{"key-file", required_argument, NULL, OPTION_CIPHER},
-	{"keyfile-size", required_argument, NULL, OPTION_CIPHER},
-	{"pbkdf", required_argument, NULL, OPTION_CIPHER},
-	{"pbkdf-force-iterations", required_argument, NULL, OPTION_CIPHER},
-	{"header", required_argument, NULL, OPTION_CIPHER},
-	{"offset", required_argument, NULL, OPTION_CIPHER},
-	{NULL, 0, NULL, 0},
-};
-
-static int create_parse(int argc, char **argv, struct create_arguments *ret_arguments)
+static void table_fill(struct option table[ARRAY_LENGTH(create_options) + 1])
 {
-	int option, index;
+	for (size_t i = 0; i < ARRAY_LENGTH(create_options); i++)
+		table[i] = (struct option){create_options[i].name,
+					   create_options[i].flag ? no_argument : required_argument,
+					   NULL, PLACE_FIRST + (int)i};
+	table[ARRAY_LENGTH(create_options)] = (struct option){0};
+}
 
-	while ((option = getopt_long(argc, argv, "t:s:h", create_options, &index)) != -1) {
-		switch (option) {
-		case OPTION_TYPE:
-			ret_arguments->type = optarg;
-			break;
-		case OPTION_SIZE:
-			ret_arguments->size = optarg;
-			break;
-		case OPTION_SPARSE:
-			ret_arguments->sparse = true;
-			break;
-		case OPTION_HELP:
-			ret_arguments->help = true;
-			break;
-		case OPTION_CIPHER:
-			ret_arguments->cipher_option = create_options[index].name;
-			break;
-		default:
+static const struct create_option *option_find(int returned)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(create_options); i++)
+		if (returned == PLACE_FIRST + (int)i || returned == create_options[i].letter)
+			return &create_options[i];
+	return NULL;
+}
+
+static void option_keep(const struct create_option *option, struct create_options *options)
+{
+	char *place = (char *)options + option->place;
+
+	if (option->flag)
+		*(bool *)place = true;
+	else
+		*(const char **)place = optarg;
+	if (option->encrypted_only && !options->encrypted_option)
+		options->encrypted_option = option->name;
+}
+
+static int create_parse(int argc, char **argv, struct create_options *ret_options)
+{
+	struct option table[ARRAY_LENGTH(create_options) + 1];
+	int returned;
+
+	table_fill(table);
+	while ((returned = getopt_long(argc, argv, "t:s:hc:d:l:", table, NULL)) != -1) {
+		const struct create_option *option = option_find(returned);
+
+		if (!option)
 			return -EINVAL;
-		}
+		option_keep(option, ret_options);
 	}
 	if (optind + 1 == argc)
-		ret_arguments->image = argv[optind];
+		ret_options->image = argv[optind];
 	return 0;
 }
 
@@ -89,20 +102,16 @@ static bool type_is_known(const char *type)
 }
 
 /* CMD_DONE, or the exit code after it has been said what is wrong. */
-static int create_check(const struct command *command, const struct create_arguments *arguments)
+static int create_check(const struct command *command, const struct create_options *options)
 {
-	if (!arguments->image)
+	if (!options->image)
 		return cmd_usage(command, "one IMAGE is needed");
-	if (!type_is_known(arguments->type))
-		return cmd_usage(command, "--type %s: raw, luks1, luks2 or plain", arguments->type);
-	if (strcmp(arguments->type, "raw") != 0)
-		return cmd_failed(arguments->image, -EOPNOTSUPP,
-				  "this version makes raw images only; make one, and encrypt it "
-				  "with cryptsetup");
-	if (arguments->cipher_option)
+	if (!type_is_known(options->type))
+		return cmd_usage(command, "--type %s: raw, luks1, luks2 or plain", options->type);
+	if (options->encrypted_option && strcmp(options->type, "raw") == 0)
 		return cmd_usage(command, "--%s is for encrypted images, this is a raw one",
-				 arguments->cipher_option);
-	if (!arguments->size)
+				 options->encrypted_option);
+	if (!options->size)
 		return cmd_usage(command, "--size is needed");
 	return CMD_DONE;
 }
@@ -120,12 +129,16 @@ static int create_size(const struct command *command, const char *text, uint64_t
 	return CMD_DONE;
 }
 
-static int create_image(const char *path, uint64_t size_bytes, bool sparse)
+int create_image(const struct create_options *options, uint64_t size_bytes,
+		 const struct create_content *content, const char *what)
 {
+	const char *path = options->image, *reason = NULL;
 	_cleanup_free_ char *label = NULL;
-	struct create_request request = {.path = path, .size_bytes = size_bytes, .sparse = sparse};
+	struct create_request request = {.path = path,
+					 .size_bytes = size_bytes,
+					 .sparse = options->sparse,
+					 .content = content};
 	char text[SIZE_TEXT_BYTES];
-	const char *reason;
 	bool mapped;
 	int r;
 
@@ -136,43 +149,69 @@ static int create_image(const char *path, uint64_t size_bytes, bool sparse)
 	r = image_create(&request, &mapped, &reason);
 	if (r < 0)
 		return cmd_failed(path, r, reason);
-	printf("%s: created, %s (%llu bytes), %s\n", path, size_format(size_bytes, text),
+	printf("%s: created%s, %s (%llu bytes), %s\n", path, what, size_format(size_bytes, text),
 	       (unsigned long long)size_bytes,
-	       mapped   ? "every block allocated and written"
-	       : sparse ? "sparse: platterfs prepare allocates and writes its blocks"
-			: "but its filesystem keeps no blocks in place: platterfs doctor says why");
+	       mapped ? "every block allocated and written"
+	       : options->sparse
+		       ? "sparse: platterfs prepare allocates and writes its blocks"
+		       : "but its filesystem keeps no blocks in place: platterfs doctor says why");
 	return CMD_DONE;
 }
 
 static int create_run(const struct command *command, int argc, char **argv)
 {
-	struct create_arguments arguments = {.type = "raw"};
+	struct create_options options = {.type = "raw"};
 	uint64_t size_bytes;
 	int r;
 
-	if (create_parse(argc, argv, &arguments) < 0)
+	if (create_parse(argc, argv, &options) < 0)
 		return cmd_bad_option(command, argv);
-	if (arguments.help)
+	if (options.help)
 		return cmd_help(command);
-	r = create_check(command, &arguments);
+	r = create_check(command, &options);
 	if (r == CMD_DONE)
-		r = create_size(command, arguments.size, &size_bytes);
+		r = create_size(command, options.size, &size_bytes);
 	if (r != CMD_DONE)
 		return r;
-	return create_image(arguments.image, size_bytes, arguments.sparse);
+	if (strcmp(options.type, "raw") != 0)
+		return create_encrypted(command, &options, size_bytes);
+	return create_image(&options, size_bytes, NULL, "");
 }
 
 const struct command cmd_create = {
 	.name = "create",
-	.arguments = "[--type raw] --size SIZE [--sparse] IMAGE",
+	.arguments = "[--type raw|luks1|luks2|plain] --size SIZE [--sparse] IMAGE",
 	.summary =
 		"Makes an image whose every block is allocated and written, so that no write to "
-		"it\nlater changes the filesystem around it. It is complete, or it is not there.",
-	.help = "  -t, --type TYPE   raw; luks1, luks2 and plain are not made by this version\n"
-		"  -s, --size SIZE   bytes, or a number with K, M, G or T (powers of 1024)\n"
-		"      --sparse      allocate nothing: fast, but writes are slower and may find "
+		"it\nlater changes the filesystem around it. It is complete, or it is not there. "
+		"An\nencrypted one is full of encrypted zeros, so that it shows nothing of what "
+		"has not\nbeen written.",
+	.help = "  -t, --type TYPE   raw, luks1, luks2 or plain\n"
+		"  -s, --size SIZE   of the image: bytes, or a number with K, M, G or T (powers "
+		"of\n"
+		"                    1024)\n"
+		"      --sparse      allocate nothing but a header: fast, but writes are slower "
+		"and "
+		"may\n"
+		"                    find the filesystem full\n"
+		"  -h, --help        this\n"
+		"\n"
+		"Of encrypted images, with cryptsetup's names and defaults:\n"
+		"  -c, --cipher SPEC       aes-xts-plain64; plain: aes-cbc-essiv:sha256\n"
+		"      --key-size BITS     512 for XTS, else 256\n"
+		"      --hash NAME         of the key derivation, sha256; plain: makes the key of "
 		"the\n"
-		"                    filesystem full\n"
-		"  -h, --help        this\n",
+		"                          passphrase, ripemd160; plain with --key-file FILE: "
+		"none\n"
+		"      --sector-size BYTES 512, 1024, 2048, 4096\n"
+		"      --iv-large-sectors  plain: IVs count sectors of that size\n"
+		"  -d, --key-file FILE     instead of asking for a passphrase; - is standard "
+		"input\n"
+		"      --keyfile-offset BYTES\n"
+		"  -l, --keyfile-size BYTES\n"
+		"      --pbkdf NAME        argon2id, argon2i, pbkdf2\n"
+		"      --pbkdf-force-iterations N\n"
+		"      --header FILE       put the header there\n"
+		"      --offset SECTORS    where the data begin, in 512 bytes\n",
 	.run = create_run,
 };

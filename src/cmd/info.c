@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypt/unlock.h"
 #include "image/inspection.h"
 #include "image/map.h"
 #include "util/size.h"
@@ -61,19 +62,56 @@ static struct json_object *json_extents(const struct extent_summary *extents)
 	return object;
 }
 
-/* A LUKS header is recognised, not read: what it says is null. */
-static void info_print_json(const char *path, const struct inspection *seen)
+/* The volume in it, as far as that can be told without its key. */
+struct volume {
+	bool known;
+	struct volume_key key;            /* without a key */
+	uint64_t size_bytes;              /* of the payload */
+	char reason[UNLOCK_REASON_BYTES]; /* why it is not known */
+};
+
+static uint64_t payload_bytes(const struct volume_key *key, uint64_t image_bytes)
+{
+	return key->size_bytes ? key->size_bytes : image_bytes - key->data_offset_bytes;
+}
+
+/* What is wrong with a header is worth telling, and no reason to tell nothing else. */
+static void volume_inspect(const struct inspection *seen, struct volume *ret_volume)
+{
+	const struct unlock_request request = {
+		.type = UNLOCK_LUKS, .length_bytes = seen->size_bytes, .key_slot = UNLOCK_ANY_SLOT};
+
+	*ret_volume = (struct volume){.known = true, .size_bytes = seen->size_bytes};
+	ret_volume->key.sector_size = SECTOR_BYTES;
+	if (seen->type == IMAGE_RAW)
+		return;
+	ret_volume->known = unlock_inspect(&request, seen->fd, -1, &ret_volume->key,
+					   ret_volume->reason) == 0;
+	if (ret_volume->known)
+		ret_volume->size_bytes = payload_bytes(&ret_volume->key, seen->size_bytes);
+}
+
+static struct json_object *json_if(bool known, uint64_t bytes)
+{
+	return known ? json_bytes(bytes) : NULL;
+}
+
+/* What a damaged header does not say is null. */
+static void info_print_json(const char *path, const struct inspection *seen,
+			    const struct volume *volume)
 {
 	struct json_object *object = json_object_new_object();
-	bool raw = seen->type == IMAGE_RAW;
+	const struct volume_key *key = &volume->key;
+	bool known = volume->known;
 
 	json_object_object_add(object, "image", json_object_new_string(path));
 	json_object_object_add(object, "type", json_object_new_string(image_type_name(seen->type)));
 	json_object_object_add(object, "size", json_bytes(seen->size_bytes));
-	json_object_object_add(object, "volume_size", raw ? json_bytes(seen->size_bytes) : NULL);
-	json_object_object_add(object, "cipher", NULL);
-	json_object_object_add(object, "sector_size", raw ? json_bytes(SECTOR_BYTES) : NULL);
-	json_object_object_add(object, "data_offset", raw ? json_bytes(0) : NULL);
+	json_object_object_add(object, "volume_size", json_if(known, volume->size_bytes));
+	json_object_object_add(object, "cipher",
+			       *key->spec ? json_object_new_string(key->spec) : NULL);
+	json_object_object_add(object, "sector_size", json_if(known, key->sector_size));
+	json_object_object_add(object, "data_offset", json_if(known, key->data_offset_bytes));
 	json_object_object_add(object, "extents", json_extents(&seen->extents));
 	json_object_object_add(object, "mapped", json_object_new_boolean(inspection_mapped(seen)));
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
@@ -111,13 +149,27 @@ static const char *mapped_text(const struct inspection *seen)
 	return "no: platterfs doctor says what would help";
 }
 
-static void info_print_text(const char *path, const struct inspection *seen)
+static void volume_print(const struct inspection *seen, const struct volume *volume)
+{
+	if (!volume->known) {
+		printf("%-12s %s\n", "header", volume->reason);
+		return;
+	}
+	print_bytes("volume size", volume->size_bytes);
+	if (seen->type == IMAGE_RAW)
+		return;
+	printf("%-12s %s, %u bits\n", "cipher", volume->key.spec, volume->key.key_bytes * 8);
+	print_bytes("sector size", volume->key.sector_size);
+	print_bytes("data offset", volume->key.data_offset_bytes);
+}
+
+static void info_print_text(const char *path, const struct inspection *seen,
+			    const struct volume *volume)
 {
 	printf("%-12s %s\n", "image", path);
 	printf("%-12s %s\n", "type", image_type_name(seen->type));
 	print_bytes("size", seen->size_bytes);
-	if (seen->type == IMAGE_RAW)
-		print_bytes("volume size", seen->size_bytes);
+	volume_print(seen, volume);
 	if (seen->extents_known)
 		printf("%-12s %llu\n", "extents", (unsigned long long)seen->extents.count);
 	print_share("written", seen->extents.written);
@@ -137,15 +189,17 @@ static bool locale_is_utf8(void)
 static int info_image(const char *path, const struct info_arguments *arguments)
 {
 	struct inspection seen;
+	struct volume volume;
 	const char *reason;
 	int r = inspection_open(path, &seen, &reason);
 
 	if (r < 0)
 		return cmd_failed(path, r, reason);
+	volume_inspect(&seen, &volume);
 	if (arguments->json)
-		info_print_json(path, &seen);
+		info_print_json(path, &seen, &volume);
 	else
-		info_print_text(path, &seen);
+		info_print_text(path, &seen, &volume);
 	if (arguments->map) {
 		putchar('\n');
 		r = image_map_draw(stdout, seen.fd, seen.size_bytes, locale_is_utf8());

@@ -2,9 +2,9 @@
 /*
  * What libcryptsetup sees instead of the image: a memfd of the window's length, all hole but for
  * the headers that were copied. It takes no header at an offset, so a window needs one anyway; and
- * it repairs damaged LUKS2 headers unasked, which no image shall suffer from being looked at. It
- * never learns of another path, so a limit on what the process may write (RLIMIT_FSIZE) would
- * protect nothing more, and keep it from the repair that it wants on the copy.
+ * it may repair a damaged LUKS2 header unasked (not while its locks are off, as here, but that is
+ * its own affair), which no image shall suffer for being looked at. As it never learns of a path to
+ * the image, a limit on what the process may write (RLIMIT_FSIZE) would protect nothing more.
  */
 #ifndef CRYPT_HEADER_COPY_H
 #define CRYPT_HEADER_COPY_H

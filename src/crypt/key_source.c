@@ -144,6 +144,7 @@ static int credential_read(const struct key_source *source, const char *name,
 	return keyfile_read(source, path, passphrase, reason);
 }
 
+/* Session first, then user. */
 static long keyring_search(const char *name)
 {
 	static const int keyrings[] = {KEY_SPEC_SESSION_KEYRING, KEY_SPEC_USER_KEYRING};
@@ -154,17 +155,15 @@ static long keyring_search(const char *name)
 	return key;
 }
 
-static int keyring_read(const struct key_source *source, const char *name,
-			struct passphrase *passphrase, char reason[UNLOCK_REASON_BYTES])
+static int key_read(const struct key_source *source, const char *name,
+		    struct passphrase *passphrase, char reason[UNLOCK_REASON_BYTES])
 {
 	size_t limit = UNLOCK_PASSPHRASE_LIMIT_BYTES;
-	long key = keyring_search(name);
-	long length;
+	long key = keyring_search(name), length;
 
 	if (key < 0 && (errno == ENOKEY || errno == EKEYEXPIRED || errno == EKEYREVOKED))
 		return reason_set(reason, -ENOKEY,
-				  "%s: no such key in the session's keyring, "
-				  "nor in the user's",
+				  "%s: no such key in the keyrings of the session and the user",
 				  source->source);
 	if (key < 0)
 		return -errno;
@@ -175,6 +174,22 @@ static int keyring_read(const struct key_source *source, const char *name,
 		return -EFBIG;
 	passphrase_set_length(passphrase, (size_t)length);
 	return 0;
+}
+
+/*
+ * Only who possesses a key may read it, that is, finds it from a keyring of his process, thread or
+ * session; a session need not have the user's keyring in it. So this thread gets it for a moment.
+ */
+static int keyring_read(const struct key_source *source, const char *name,
+			struct passphrase *passphrase, char reason[UNLOCK_REASON_BYTES])
+{
+	const int user = KEY_SPEC_USER_KEYRING, thread = KEY_SPEC_THREAD_KEYRING;
+	bool linked = syscall(SYS_keyctl, KEYCTL_LINK, user, thread) == 0;
+	int r = key_read(source, name, passphrase, reason);
+
+	if (linked)
+		syscall(SYS_keyctl, KEYCTL_UNLINK, user, thread);
+	return r;
 }
 
 static int source_read(const struct key_source *source, const char *prompt, bool twice,

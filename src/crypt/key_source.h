@@ -18,9 +18,10 @@
 #include "crypt/unlock.h"
 
 struct key_source {
-	const char *source; /* as above */
+	const char *source;    /* as above */
 	uint64_t offset_bytes; /* of a keyfile, credential or standard input: skipped */
-	uint64_t size_bytes;   /* of the same: read at most this; 0: all, up to the limit */
+	uint64_t size_bytes;   /* of the same: exactly this much, as cryptsetup; 0: all, up to the
+				  limit */
 };
 
 /* Whether this names a keyfile, and none of the others. */

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <linux/fs.h>
+#include <linux/keyctl.h>
+#include <unistd.h>
 
 #include "crypt/exchange.h"
 #include "crypt/header_copy.h"
@@ -292,6 +295,15 @@ static int key_by_passphrase(struct crypt_device *device, struct exchange *excha
 	return r < 0 ? r : 0;
 }
 
+/*
+ * A token may name a key of the user's keyring, which the session need not have; of this process
+ * nothing is left when it has been used.
+ */
+static void link_user_keyring(void)
+{
+	syscall(SYS_keyctl, KEYCTL_LINK, KEY_SPEC_USER_KEYRING, KEY_SPEC_PROCESS_KEYRING);
+}
+
 static int key_by_token(struct crypt_device *device, struct exchange *exchange)
 {
 	struct crypt_keyslot_context *context;
@@ -300,6 +312,7 @@ static int key_by_token(struct crypt_device *device, struct exchange *exchange)
 						    &context);
 
 	if (r == 0) {
+		link_user_keyring();
 		r = crypt_volume_key_get_by_keyslot_context(device, exchange->request.key_slot,
 							    (char *)exchange->key.key, &key_bytes,
 							    context);

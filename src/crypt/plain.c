@@ -83,6 +83,15 @@ static int key_raw(const uint8_t *bytes, size_t length, struct volume_key *key,
 	return 0;
 }
 
+/*
+ * A keyfile from standard input comes with the hash that is plain's default for passphrases; of
+ * loop-AES it never was one.
+ */
+static const char *loopaes_hash(const char *hash)
+{
+	return strcmp(hash, "ripemd160") == 0 ? "" : hash;
+}
+
 int plain_key_without_child(const struct unlock_request *request, const uint8_t *bytes,
 			    size_t length, struct volume_key *key, char reason[UNLOCK_REASON_BYTES])
 {
@@ -90,7 +99,7 @@ int plain_key_without_child(const struct unlock_request *request, const uint8_t 
 	const char *why;
 
 	if (cipher_spec_parse(request->spec, &spec, &why) == 0 && spec.iv == IV_LMK)
-		return loopaes_key(request->hash, bytes, length, key, reason);
+		return loopaes_key(loopaes_hash(request->hash), bytes, length, key, reason);
 	if (*request->hash == 0)
 		return key_raw(bytes, length, key, reason);
 	if (strcmp(request->hash, "plain") != 0)

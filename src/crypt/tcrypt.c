@@ -36,6 +36,10 @@ static int tcrypt_load(struct crypt_device *device, struct exchange *exchange,
 	};
 	int r = crypt_load(device, CRYPT_TCRYPT, &parameters);
 
+	if (r == -ENOTSUP)
+		return reason_set(exchange->reason, r,
+				  "libcryptsetup cannot try the ciphers of TrueCrypt without the "
+				  "kernel's AF_ALG (modprobe algif_skcipher)");
 	if (r == -EPERM)
 		return reason_set(exchange->reason, r,
 				  "no TrueCrypt or VeraCrypt header opens with this passphrase");

@@ -6,18 +6,16 @@
 #include <errno.h>
 #include <libcryptsetup.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypt/cryptsetup_log.h"
 #include "crypt/exchange.h"
 #include "crypt/luks.h"
 #include "crypt/plain.h"
-#include "crypt/reason.h"
 #include "crypt/tcrypt.h"
 #include "util/macros.h"
 
@@ -53,37 +51,6 @@ static int map(int fd, size_t bytes, int protection, void **ret_memory)
 	madvise(memory, bytes, MADV_DONTDUMP);
 	*ret_memory = memory;
 	return 0;
-}
-
-/* What the user knows nothing of, in the words that he knows: the copy is the image. */
-static void log_line(char *line)
-{
-	static const char prefix[] = "evice /proc/self/fd/";
-	static const char image[] = "he image";
-	char *found = strstr(line, prefix), *end;
-
-	line[strcspn(line, "\n")] = 0;
-	if (!found || found == line)
-		return;
-	end = found + strlen(prefix);
-	end += strspn(end, "0123456789");
-	found[-1] = found[-1] == 'D' ? 'T' : 't';
-	memcpy(found, image, strlen(image));
-	memmove(found + strlen(image), end, strlen(end) + 1);
-}
-
-/*
- * Nothing is printed. The first error is the reason, unless we have a better one: those that follow
- * say only what could not be done then.
- */
-static void log_keep(int level, const char *text, void *context)
-{
-	struct exchange *exchange = context;
-
-	if (level != CRYPT_LOG_ERROR || *exchange->reason)
-		return;
-	reason_set(exchange->reason, 0, "%s", text);
-	log_line(exchange->reason);
 }
 
 static int plain_answer(struct exchange *exchange, const uint8_t *passphrase)
@@ -131,7 +98,7 @@ int unlock_child(void)
 	exchange = memory;
 	die_with(exchange->parent);
 	crypt_metadata_locking(NULL, 0);
-	crypt_set_log_callback(NULL, log_keep, exchange);
+	cryptsetup_log_to(exchange->reason);
 	r = answer(exchange);
 	exchange->result = r;
 	exchange->answered = true;

@@ -116,6 +116,23 @@ static int draft_allocate(const struct draft *draft, const struct create_request
 	return r;
 }
 
+/* What is written of it: of a sparse image, its header. */
+static uint64_t written_bytes(const struct create_request *request)
+{
+	uint64_t header = request->content ? request->content->header_bytes : 0;
+
+	return request->sparse ? min_u64(header, request->size_bytes) : request->size_bytes;
+}
+
+static int fill_content(struct fill *fill, const struct create_request *request)
+{
+	const struct create_content *content = request->content;
+	uint64_t length = written_bytes(request);
+
+	return content ? fill_made(fill, 0, length, content->make, content->context)
+		       : fill_zero(fill, 0, length);
+}
+
 static int image_fill(const struct image *image, const struct create_request *request)
 {
 	struct progress progress;
@@ -125,8 +142,8 @@ static int image_fill(const struct image *image, const struct create_request *re
 	if (r < 0)
 		return r;
 	if (request->label)
-		progress_start(&progress, request->label, image->size_bytes, 0);
-	r = fill_zero(&fill, 0, image->size_bytes);
+		progress_start(&progress, request->label, written_bytes(request), 0);
+	r = fill_content(&fill, request);
 	if (r == 0)
 		r = fill_sync(&fill);
 	if (request->label)
@@ -159,7 +176,7 @@ static int draft_fill(const struct draft *draft, const struct create_request *re
 	r = image_open(AT_FDCWD, path, IMAGE_NO_SCAN, &image, ret_reason);
 	if (r < 0)
 		return r;
-	if (!request->sparse)
+	if (written_bytes(request) > 0)
 		r = image_fill(&image, request);
 	if (r == 0)
 		r = image_is_mapped(&image, ret_mapped);
@@ -205,6 +222,8 @@ int image_create(const struct create_request *request, bool *ret_mapped, const c
 	}
 	if (r == 0)
 		r = draft_fill(&draft, request, &mapped, ret_reason);
+	if (r == 0 && request->content && request->content->finish)
+		r = request->content->finish(request->content->context, ret_reason);
 	if (r == 0)
 		r = draft_publish(&draft);
 	draft_destroy(&draft);

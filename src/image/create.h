@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a raw image of zeros whose every block is allocated and written. */
+/* Makes an image whose every block is allocated and written: zeros, or what somebody else makes. */
 #ifndef IMAGE_CREATE_H
 #define IMAGE_CREATE_H
 
@@ -7,12 +7,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "image/fill.h"
 #include "util/progress.h"
+
+/* What an image begins as, for those who know; here nothing is known of encryption. */
+struct create_content {
+	fill_make *make;
+	void *context;
+	uint64_t header_bytes; /* of the start: written even if the image is sparse */
+	/* Just before the image gets its name: what belongs to it is made now. NULL: nothing. 0, or
+	 * negative errno and *ret_reason as image_create(). */
+	int (*finish)(void *context, const char **ret_reason);
+};
 
 struct create_request {
 	const char *path;
 	uint64_t size_bytes;                    /* any but 0 */
 	bool sparse;                            /* one hole: nothing is allocated */
+	const struct create_content *content;   /* NULL: zeros */
 	const char *label;                      /* for the progress; NULL: none */
 	const volatile sig_atomic_t *interrupt; /* nonzero: stop; NULL: never */
 };

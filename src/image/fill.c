@@ -71,8 +71,11 @@ static int piece_write(const struct fill *fill, const void *data, uint64_t offse
 	return 0;
 }
 
-static int piece_read(const struct fill *fill, void *data, uint64_t offset, uint64_t length)
+/* What is there already; a fill_make. */
+static int piece_read(void *context, void *data, uint64_t length, uint64_t offset)
 {
+	const struct fill *fill = context;
+
 	while (length > 0) {
 		int fd = piece_fd(fill->image, offset, length);
 		ssize_t n = pread(fd, data, length, (off_t)offset);
@@ -98,18 +101,21 @@ int fill_advance(struct fill *fill, uint64_t length)
 	return fill_interrupted(fill) ? -EINTR : 0;
 }
 
-static int fill_pieces(struct fill *fill, uint64_t offset, uint64_t length, bool same)
+/* Zeros if nobody makes anything else. */
+static int fill_pieces(struct fill *fill, uint64_t offset, uint64_t length, fill_make *make,
+		       void *context)
 {
+	const void *data = make ? fill->copy : fill->zeros;
 	uint64_t end = offset + length;
 	int r = fill_interrupted(fill) ? -EINTR : 0;
 
 	while (r == 0 && offset < end) {
 		uint64_t piece = piece_length(fill->image, offset, end);
 
-		if (same)
-			r = piece_read(fill, fill->copy, offset, piece);
+		if (make)
+			r = make(context, fill->copy, piece, offset);
 		if (r == 0)
-			r = piece_write(fill, same ? fill->copy : fill->zeros, offset, piece);
+			r = piece_write(fill, data, offset, piece);
 		if (r == 0)
 			r = fill_advance(fill, piece);
 		offset += piece;
@@ -119,12 +125,17 @@ static int fill_pieces(struct fill *fill, uint64_t offset, uint64_t length, bool
 
 int fill_zero(struct fill *fill, uint64_t offset, uint64_t length)
 {
-	return fill_pieces(fill, offset, length, false);
+	return fill_pieces(fill, offset, length, NULL, NULL);
+}
+
+int fill_made(struct fill *fill, uint64_t offset, uint64_t length, fill_make *make, void *context)
+{
+	return fill_pieces(fill, offset, length, make, context);
 }
 
 int fill_rewrite(struct fill *fill, uint64_t offset, uint64_t length)
 {
-	return fill_pieces(fill, offset, length, true);
+	return fill_pieces(fill, offset, length, piece_read, fill);
 }
 
 int fill_sync(const struct fill *fill)

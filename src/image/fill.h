@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Really writes blocks of an image, so that they are allocated and written: zeros, or the bytes
- * that are there already. By direct I/O in large pieces; a partial last block through the page
- * cache.
+ * Really writes blocks of an image, so that they are allocated and written: zeros, what somebody
+ * else makes, or the bytes that are there already. By direct I/O in large pieces; a partial last
+ * block through the page cache.
  */
 #ifndef IMAGE_FILL_H
 #define IMAGE_FILL_H
@@ -32,6 +32,13 @@ void fill_destroy(struct fill *fill);
 
 /* Writes zeros. 0, -EINTR if interrupted between two pieces, or the errno of pwrite(2). */
 int fill_zero(struct fill *fill, uint64_t offset, uint64_t length);
+
+/*
+ * Writes what `make` puts into `bytes`, all of them, as the image's content at `offset`. Errors as
+ * fill_zero, and make's: negative errno.
+ */
+typedef int fill_make(void *context, void *bytes, uint64_t length, uint64_t offset);
+int fill_made(struct fill *fill, uint64_t offset, uint64_t length, fill_make *make, void *context);
 
 /* Reads and writes back the same bytes. Errors as fill_zero. */
 int fill_rewrite(struct fill *fill, uint64_t offset, uint64_t length);

@@ -117,6 +117,15 @@ void need_extents(void)
 	}
 }
 
+void file_write(const char *path, const void *bytes, size_t length)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, length), length);
+	close(fd);
+}
+
 unsigned names_count(void)
 {
 	DIR *folder = opendir(".");
@@ -151,4 +160,21 @@ int program_wait(pid_t pid)
 	if (waitpid(pid, &status, 0) < 0)
 		return -1;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int program_run(const char *format, ...)
+{
+	char line[1024], *words[64], *rest = line;
+	va_list arguments;
+	size_t count = 0;
+	pid_t pid;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	while (rest && count < sizeof(words) / sizeof(*words) - 1)
+		words[count++] = strsep(&rest, " ");
+	words[count] = NULL;
+	pid = program_start(words);
+	return pid < 0 ? -1 : program_wait(pid);
 }

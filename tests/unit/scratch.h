@@ -22,6 +22,9 @@ int scratch_leave(void **state);
 /* The byte at an offset: never 0, and not periodic in any block size. */
 unsigned char pattern_byte(uint64_t offset);
 
+/* Makes a file of these bytes, in place of what was there. */
+void file_write(const char *path, const void *bytes, size_t length);
+
 /* Makes a file of `size` bytes, all hole. */
 void file_make(const char *path, uint64_t size);
 void file_write_pattern(const char *path, uint64_t offset, uint64_t length);
@@ -41,5 +44,8 @@ pid_t program_start(char *const argv[]);
 
 /* Its exit code, or 128 + signal. */
 int program_wait(pid_t pid);
+
+/* Both, for a line of words separated by single spaces; -1 if it is not there. */
+int program_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
