@@ -206,7 +206,8 @@ def main():
     if scratch.problems and result in (0, 77):
         result = 1
     if result not in (0, 77):
-        print(f"-- to run this case alone: tests/run integration/{name}", flush=True)
+        suite = os.path.basename(os.path.dirname(os.path.dirname(test)))
+        print(f"-- to run this case alone: tests/run {suite}/{name}", flush=True)
     return result
 
 
