@@ -49,10 +49,10 @@ static void line_keep(int level, const char *text, void *reason)
 	if (level != CRYPT_LOG_ERROR || *(char *)reason)
 		return;
 	reason_set(reason, 0, "%s",
-		   is_about_kernel(text)
-			   ? "libcryptsetup cannot do its cipher without the kernel's AF_ALG "
-			     "(modprobe algif_skcipher)"
-			   : text);
+		   is_about_kernel(text) ? "libcryptsetup cannot do the cipher of its header "
+					   "without the kernel's AF_ALG "
+					   "(modprobe algif_skcipher)"
+					 : text);
 	line_translate(reason);
 }
 

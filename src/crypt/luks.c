@@ -18,6 +18,7 @@
 #include "crypt/header_copy.h"
 #include "crypt/plain.h"
 #include "crypt/reason.h"
+#include "crypt/spec.h"
 #include "util/macros.h"
 
 /* Two LUKS2 headers of the largest size; where the second is, only the first could say. */
@@ -109,6 +110,34 @@ static int describe_segment(struct json_object *segment, struct volume_key *key,
 	return 0;
 }
 
+/* libcryptsetup takes what is no 32-bit number for a very large one, and works for years. */
+static bool cost_valid(struct json_object *kdf, const char *name)
+{
+	struct json_object *cost = member(kdf, name);
+	int64_t value = cost ? json_object_get_int64(cost) : 1;
+
+	return value > 0 && value <= UINT32_MAX;
+}
+
+static int check_keyslots(struct json_object *metadata, char reason[UNLOCK_REASON_BYTES])
+{
+	struct json_object *keyslots = member(metadata, "keyslots");
+
+	if (!keyslots)
+		return 0;
+	json_object_object_foreach(keyslots, number, keyslot)
+	{
+		struct json_object *kdf = member(keyslot, "kdf");
+
+		if (!cost_valid(kdf, "iterations") || !cost_valid(kdf, "time") ||
+		    !cost_valid(kdf, "memory") || !cost_valid(kdf, "cpus"))
+			return reason_set(reason, -EINVAL,
+					  "its header is damaged: the key derivation of keyslot %s",
+					  number);
+	}
+	return 0;
+}
+
 static int describe_metadata(struct json_object *metadata, struct volume_key *key,
 			     char reason[UNLOCK_REASON_BYTES])
 {
@@ -116,6 +145,8 @@ static int describe_metadata(struct json_object *metadata, struct volume_key *ke
 	struct json_object_iterator first;
 	int r = check_requirements(metadata, reason);
 
+	if (r == 0)
+		r = check_keyslots(metadata, reason);
 	if (r < 0)
 		return r;
 	if (!segments || json_object_object_length(segments) == 0)
@@ -155,6 +186,16 @@ static int describe_luks1(struct crypt_device *device, struct volume_key *key)
 	return 0;
 }
 
+/* A cipher that no key will help with. */
+static int check_cipher(const struct volume_key *key, char reason[UNLOCK_REASON_BYTES])
+{
+	struct cipher_spec spec;
+	const char *why = "unknown";
+	int r = cipher_spec_parse(key->spec, &spec, &why);
+
+	return r < 0 ? reason_set(reason, r, "its cipher, %s: %s", key->spec, why) : 0;
+}
+
 int luks_describe(struct crypt_device *device, uint64_t window_bytes, struct volume_key *key,
 		  char reason[UNLOCK_REASON_BYTES])
 {
@@ -169,7 +210,8 @@ int luks_describe(struct crypt_device *device, uint64_t window_bytes, struct vol
 	    key->sector_size > 4096)
 		return reason_set(reason, -EINVAL, "its header is damaged: sectors of %u bytes",
 				  key->sector_size);
-	return volume_key_check(key, window_bytes, reason);
+	r = check_cipher(key, reason);
+	return r < 0 ? r : volume_key_check(key, window_bytes, reason);
 }
 
 /* What somebody meant, who takes this for LUKS. */
@@ -340,6 +382,24 @@ static int key_get(const struct luks *luks, struct exchange *exchange, const uin
 	return key_by_token(luks->device, exchange);
 }
 
+/* Whoever writes to the volume must not reach its header. */
+static int check_overlap(struct crypt_device *device, struct exchange *exchange)
+{
+	bool luks2 = strcmp(crypt_get_type(device), CRYPT_LUKS2) == 0;
+	uint64_t metadata = 0, keyslots = 0, header;
+	int r = crypt_get_metadata_size(device, &metadata, &keyslots);
+
+	if (r < 0)
+		return r;
+	header = (luks2 ? 2 * metadata : metadata) + keyslots;
+	if (exchange->has_header || exchange->key.data_offset_bytes >= header)
+		return 0;
+	return reason_set(exchange->reason, -EINVAL,
+			  "its data begin at byte %llu, within the header: this is the detached "
+			  "header of another image, or damaged",
+			  (unsigned long long)exchange->key.data_offset_bytes);
+}
+
 int luks_answer(struct exchange *exchange, const uint8_t *passphrase)
 {
 	struct luks luks = {0};
@@ -348,6 +408,8 @@ int luks_answer(struct exchange *exchange, const uint8_t *passphrase)
 	if (r == 0)
 		r = luks_describe(luks.device, exchange->request.length_bytes, &exchange->key,
 				  exchange->reason);
+	if (r == 0)
+		r = check_overlap(luks.device, exchange);
 	if (r == 0 && !exchange->inspect)
 		r = key_get(&luks, exchange, passphrase);
 	crypt_free(luks.device);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "crypt/reason.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,5 +12,9 @@ int reason_set(char reason[UNLOCK_REASON_BYTES], int error, const char *format, 
 	va_start(arguments, format);
 	vsnprintf(reason, UNLOCK_REASON_BYTES, format, arguments);
 	va_end(arguments);
+	/* Names in a header are whatever somebody has written there. */
+	for (; *reason; reason++)
+		if (iscntrl((unsigned char)*reason))
+			*reason = '?';
 	return error;
 }

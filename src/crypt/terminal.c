@@ -68,23 +68,30 @@ static void signals_restore(const struct terminal *terminal)
 		sigaction(watched[i], &terminal->before[i], NULL);
 }
 
+static bool signal_take(int *ret_signal)
+{
+	unsigned char number;
+
+	if (read(caught_pipe[0], &number, 1) != 1)
+		return false;
+	*ret_signal = number;
+	return true;
+}
+
 /* Bytes of a line without its end, or negative errno; -EINTR: *ret_signal came first. */
 static ssize_t line_read(const struct terminal *terminal, uint8_t *bytes, int *ret_signal)
 {
 	struct pollfd polled[] = {{.fd = terminal->fd, .events = POLLIN},
 				  {.fd = caught_pipe[0], .events = POLLIN}};
 	size_t done = 0;
-	unsigned char number;
 
 	while (done <= TYPED_LIMIT_BYTES) {
 		ssize_t n;
 
 		if (poll(polled, ARRAY_LENGTH(polled), -1) < 0 && errno != EINTR)
 			return -errno;
-		if (read(caught_pipe[0], &number, 1) == 1) {
-			*ret_signal = number;
+		if (signal_take(ret_signal))
 			return -EINTR;
-		}
 		n = read(terminal->fd, bytes + done, TYPED_LIMIT_BYTES + 1 - done);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
@@ -126,6 +133,9 @@ static ssize_t line_ask_once(struct terminal *terminal, const char *prompt, uint
 	tcsetattr(terminal->fd, TCSAFLUSH, &terminal->echoing);
 	terminal_print(terminal, "\n");
 	signals_restore(terminal);
+	/* The last moment counts too. */
+	if (*ret_signal == 0)
+		signal_take(ret_signal);
 	close(caught_pipe[0]);
 	close(caught_pipe[1]);
 	return r;

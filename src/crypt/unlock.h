@@ -2,8 +2,9 @@
 /*
  * From an image and a passphrase to its volume key. libcryptsetup does it, in a child process of
  * its own: Argon2 takes up to 1 GiB for a moment, and what libcryptsetup leaves in its memory ends
- * with the child. Request and answer lie in one piece of memory that both processes map (a memfd,
- * locked, not dumped), and never in argv, environment or a pipe.
+ * with the child. Request and answer, and the passphrase, lie in memory that both processes map
+ * (memfds, locked, not dumped), and never in argv, environment or a pipe. Any number of threads may
+ * unlock at once, also with the same passphrase.
  */
 #ifndef CRYPT_UNLOCK_H
 #define CRYPT_UNLOCK_H
@@ -37,13 +38,14 @@ struct unlock_request {
 	/* Plain only. The cipher defaults are cryptsetup 2.6's: aes-cbc-essiv:sha256, 256 bits. */
 	char spec[CIPHER_SPEC_LIMIT_BYTES];
 	uint32_t key_bits;
-	char hash[64];      /* "" for the raw bytes of a keyfile, "plain", "ripemd160", "sha256:16" */
+	char hash[64]; /* "" for the raw bytes of a keyfile, "plain", "ripemd160", "sha256:16" */
 	uint32_t sector_size;
 	bool iv_large_sectors;
 	uint64_t offset_sectors; /* start of the payload in the window; 512 bytes each */
 	uint64_t skip_sectors;   /* IV offset */
 
-	/* TCRYPT only, crypttab(5)'s tcrypt-hidden, tcrypt-system, tcrypt-veracrypt, veracrypt-pim= */
+	/* TCRYPT only, crypttab(5)'s tcrypt-hidden, tcrypt-system, tcrypt-veracrypt, veracrypt-pim=
+	 */
 	bool tcrypt_hidden, tcrypt_system, tcrypt_veracrypt;
 	uint32_t veracrypt_pim;
 };

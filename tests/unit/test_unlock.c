@@ -205,6 +205,11 @@ static void test_detached_header(void **state)
 	assert_int_equal(key.data_offset_bytes, 2 * MIB);
 	assert_int_equal(unlock_bytes(&request, "image", NULL, PASSPHRASE, strlen(PASSPHRASE)),
 			 -EINVAL);
+	/* A detached header is no image: its data would begin in it. */
+	unlink("header");
+	format("image", 4 * MIB, "--type luks2 --header header");
+	assert_int_equal(unlock_luks("header", 16 * MIB, PASSPHRASE), -EINVAL);
+	assert_non_null(strstr(reason, "detached"));
 	unlink("header");
 	format("image", 4 * MIB, "--type luks1 --header header");
 	assert_int_equal(unlock_bytes(&request, "image", "header", PASSPHRASE, strlen(PASSPHRASE)),
