@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,10 @@ static int serve(const char *source, const char *mountpoint, struct mount_option
 	char ready = 0;
 	int r;
 
+	/* Here, because locked memory is not inherited by fork(2). */
+	r = secret_init(NULL);
+	if (r < 0)
+		return cmd_failed(source, r, "no memory for keys could be made");
 	r = session_open(&session, source, mountpoint, options, &error);
 	if (r < 0)
 		return cmd_failed(source, r, error);
@@ -63,6 +68,7 @@ static int serve(const char *source, const char *mountpoint, struct mount_option
 		return cmd_failed(source, r, error);
 	if (ready_fd >= 0) {
 		leave_terminal();
+		prctl(PR_SET_PDEATHSIG, 0);
 		if (write(ready_fd, &ready, 1) != 1)
 			log_warning("%s: whoever started the mount is gone", mountpoint);
 		close(ready_fd);
@@ -93,8 +99,8 @@ static int wait_ready(int ready_fd, pid_t daemon)
 static int serve_in_background(const char *source, const char *mountpoint,
 			       struct mount_options *options)
 {
+	pid_t daemon, parent = getpid();
 	int ready[2];
-	pid_t daemon;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return cmd_failed(source, -errno, NULL);
@@ -106,6 +112,10 @@ static int serve_in_background(const char *source, const char *mountpoint,
 		return wait_ready(ready[0], daemon);
 	}
 	close(ready[0]);
+	/* Whoever gives up waiting gives up the mount. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		return CMD_FAILED;
 	return serve(source, mountpoint, options, ready[1]);
 }
 
@@ -138,9 +148,6 @@ static int mount_run(const struct command *command, int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return cmd_usage(command, "a source and a mount point are needed");
-	r = secret_init(NULL);
-	if (r < 0)
-		return cmd_failed(argv[optind], r, "no memory for keys could be made");
 	r = foreground ? serve(argv[optind], argv[optind + 1], &options, -1)
 		       : serve_in_background(argv[optind], argv[optind + 1], &options);
 	options_destroy(&options);

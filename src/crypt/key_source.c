@@ -117,12 +117,24 @@ static int file_read(const struct key_source *source, int fd, struct passphrase 
 	return 0;
 }
 
+static int refuse_to_wait(const struct key_source *source, char reason[UNLOCK_REASON_BYTES])
+{
+	return reason_set(reason, -ENOKEY, "%s: cannot be read now",
+			  is_terminal(source->source) ? "the terminal" : source->source);
+}
+
 static int keyfile_read(const struct key_source *source, const char *path,
 			struct passphrase *passphrase, char reason[UNLOCK_REASON_BYTES])
 {
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int flags = source->at_once ? O_NONBLOCK : 0;
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
+	struct stat status;
 
-	return fd < 0 ? -errno : file_read(source, fd, passphrase, reason);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return -errno;
+	if (source->at_once && S_ISFIFO(status.st_mode))
+		return refuse_to_wait(source, reason);
+	return file_read(source, fd, passphrase, reason);
 }
 
 /* The name is one of the credentials, wherever the folder is. */
@@ -197,6 +209,8 @@ static int source_read(const struct key_source *source, const char *prompt, bool
 {
 	const char *name;
 
+	if (source->at_once && (is_terminal(source->source) || strcmp(source->source, "-") == 0))
+		return refuse_to_wait(source, reason);
 	if (key_source_asks(source))
 		return terminal_ask(prompt, twice, passphrase, reason);
 	if (strcmp(source->source, "-") == 0)

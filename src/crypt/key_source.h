@@ -22,6 +22,8 @@ struct key_source {
 	uint64_t offset_bytes; /* of a keyfile, credential or standard input: skipped */
 	uint64_t size_bytes;   /* of the same: exactly this much, as cryptsetup; 0: all, up to the
 				  limit */
+	/* Wait for nobody: not at the terminal, nor on standard input, nor for a pipe's writer. */
+	bool at_once;
 };
 
 /* Whether this names a keyfile, and none of the others. */
@@ -34,8 +36,8 @@ bool key_source_asks(const struct key_source *source);
  * Reads it into `passphrase`. `prompt` ("Passphrase for disk.img: ") is shown on /dev/tty; with
  * `twice` it is asked again and must be the same (create). 0, or negative errno and the reason for
  * the user in ret_reason, which names the source: -ENOENT, -EACCES as open(2), -ENOKEY (no such key
- * in the keyring; nothing typed), -EFBIG larger than the limit (without size_bytes), -ENOTTY no
- * terminal to ask at, -EINTR.
+ * in the keyring; nothing typed; somebody to wait for), -EFBIG larger than the limit (without
+ * size_bytes), -ENOTTY no terminal to ask at, -EINTR.
  */
 int key_source_read(const struct key_source *source, const char *prompt, bool twice,
 		    struct passphrase *passphrase, char ret_reason[UNLOCK_REASON_BYTES]);

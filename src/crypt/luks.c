@@ -26,6 +26,9 @@
 /* The largest area of keyslots that LUKS2 knows; what claims more is no keyslot of ours. */
 #define KEYSLOT_LIMIT_BYTES (128 * MIB)
 
+/* SHA-1's; a digest that is shorter proves nothing. */
+#define DIGEST_LEAST_BYTES 20
+
 struct luks {
 	struct header_copy header;
 	struct header_copy data; /* all hole: only its length counts; if the header is detached */
@@ -119,6 +122,15 @@ static bool cost_valid(struct json_object *kdf, const char *name)
 	return value > 0 && value <= UINT32_MAX;
 }
 
+/* A key that no cipher takes; deriving one of 2 GiB takes for ever, too. */
+static bool key_size_valid(struct json_object *object)
+{
+	struct json_object *bytes = member(object, "key_size");
+
+	return !bytes || (json_object_get_int64(bytes) > 0 &&
+			  json_object_get_int64(bytes) <= VOLUME_KEY_LIMIT_BYTES);
+}
+
 static int check_keyslots(struct json_object *metadata, char reason[UNLOCK_REASON_BYTES])
 {
 	struct json_object *keyslots = member(metadata, "keyslots");
@@ -134,6 +146,49 @@ static int check_keyslots(struct json_object *metadata, char reason[UNLOCK_REASO
 			return reason_set(reason, -EINVAL,
 					  "its header is damaged: the key derivation of keyslot %s",
 					  number);
+		if (!key_size_valid(keyslot) || !key_size_valid(member(keyslot, "area")))
+			return reason_set(reason, -EINVAL,
+					  "its header is damaged: the key size of keyslot %s",
+					  number);
+	}
+	return 0;
+}
+
+/* Of base64, which LUKS2 writes with padding. */
+static uint64_t base64_bytes(struct json_object *object, const char *name)
+{
+	struct json_object *text = member(object, name);
+	const char *end;
+	uint64_t length;
+
+	if (!json_object_is_type(text, json_type_string))
+		return 0;
+	length = strlen(json_object_get_string(text));
+	end = json_object_get_string(text) + length;
+	if (length == 0 || length % 4)
+		return 0;
+	return length / 4 * 3 - (end[-1] == '=') - (end[-2] == '=');
+}
+
+/*
+ * libcryptsetup 2.6 takes any passphrase for the right one if the digest, which is what a key is
+ * compared with, is missing or empty: and then data would be written with a key of noise.
+ */
+static int check_digests(struct json_object *metadata, char reason[UNLOCK_REASON_BYTES])
+{
+	struct json_object *digests = member(metadata, "digests");
+
+	if (!digests || json_object_object_length(digests) == 0)
+		return reason_set(reason, -EINVAL,
+				  "its LUKS header is damaged: no digest of its key");
+	json_object_object_foreach(digests, name, digest)
+	{
+		if (strcmp(text_of(digest, "type"), "pbkdf2") != 0 ||
+		    !json_object_is_type(member(digest, "hash"), json_type_string) ||
+		    *text_of(digest, "hash") == 0 || base64_bytes(digest, "salt") == 0 ||
+		    base64_bytes(digest, "digest") < DIGEST_LEAST_BYTES)
+			return reason_set(reason, -EINVAL,
+					  "its LUKS header is damaged: digest %s of its key", name);
 	}
 	return 0;
 }
@@ -147,6 +202,8 @@ static int describe_metadata(struct json_object *metadata, struct volume_key *ke
 
 	if (r == 0)
 		r = check_keyslots(metadata, reason);
+	if (r == 0)
+		r = check_digests(metadata, reason);
 	if (r < 0)
 		return r;
 	if (!segments || json_object_object_length(segments) == 0)

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,14 +133,60 @@ static int child_died(int status, char reason[UNLOCK_REASON_BYTES])
 	return reason_set(reason, -EIO, "the process that unlocks could not start");
 }
 
-static int child_wait(pid_t child, const struct exchange *exchange,
+/*
+ * The children that run now, so that unlock_cancel() can end them. A child's number is its own
+ * until it is waited for: that happens under the mutex.
+ */
+static struct {
+	pthread_mutex_t mutex;
+	bool cancelled;
+	TAILQ_HEAD(, child) children;
+} running = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+	     .children = TAILQ_HEAD_INITIALIZER(running.children)};
+
+struct child {
+	pid_t pid;
+	TAILQ_ENTRY(child) link;
+};
+
+void unlock_cancel(void)
+{
+	struct child *child;
+
+	pthread_mutex_lock(&running.mutex);
+	running.cancelled = true;
+	TAILQ_FOREACH(child, &running.children, link)
+	{
+		kill(child->pid, SIGKILL);
+	}
+	pthread_mutex_unlock(&running.mutex);
+}
+
+static int child_begin(struct child *child, const struct places *places)
+{
+	int r = -ECANCELED;
+
+	pthread_mutex_lock(&running.mutex);
+	if (!running.cancelled)
+		r = child_start(places, &child->pid);
+	if (r == 0)
+		TAILQ_INSERT_TAIL(&running.children, child, link);
+	pthread_mutex_unlock(&running.mutex);
+	return r;
+}
+
+static int child_wait(struct child *child, const struct exchange *exchange,
 		      char reason[UNLOCK_REASON_BYTES])
 {
+	siginfo_t ended;
 	int status = 0;
 
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
+	while (waitid(P_PID, (id_t)child->pid, &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		;
+	pthread_mutex_lock(&running.mutex);
+	waitpid(child->pid, &status, WNOHANG);
+	TAILQ_REMOVE(&running.children, child, link);
+	pthread_mutex_unlock(&running.mutex);
 	return exchange->answered ? 0 : child_died(status, reason);
 }
 
@@ -166,14 +214,14 @@ static int exchange_run(struct exchange *exchange, int exchange_fd, int image_fd
 			char reason[UNLOCK_REASON_BYTES])
 {
 	struct places places;
-	pid_t child = -1;
+	struct child child;
 	int r = places_fill(&places, exchange_fd, image_fd, header_fd, passphrase);
 
 	if (r == 0)
-		r = child_start(&places, &child);
+		r = child_begin(&child, &places);
 	places_close(&places);
 	if (r == 0)
-		r = child_wait(child, exchange, reason);
+		r = child_wait(&child, exchange, reason);
 	if (r == 0)
 		r = answer_take(exchange, ret_key, reason);
 	return r;
@@ -212,6 +260,9 @@ static int unlock_by_type(const struct unlock_request *request, bool inspect, in
 		return reason_set(reason, -EOPNOTSUPP, "BitLocker volumes are not supported");
 	if (request->type != UNLOCK_LUKS && !inspect && !passphrase)
 		return reason_set(reason, -ENOKEY, "a passphrase or keyfile is needed");
+	/* Nothing tells that it is wrong, and everybody knows it. */
+	if (request->type == UNLOCK_PLAIN && passphrase && passphrase_length(passphrase) == 0)
+		return reason_set(reason, -EINVAL, "the passphrase, or keyfile, is empty");
 	if (request->type == UNLOCK_PLAIN) {
 		r = plain_describe(request, ret_key, reason);
 		if (r < 0 || inspect)

@@ -86,6 +86,9 @@ int unlock(const struct unlock_request *request, int image_fd, int header_fd,
 int unlock_inspect(const struct unlock_request *request, int image_fd, int header_fd,
 		   struct volume_key *ret_key, char ret_reason[UNLOCK_REASON_BYTES]);
 
+/* From any thread: ends all that are being unlocked, and whatever would be from now on. */
+void unlock_cancel(void);
+
 /*
  * The child: what main() does as `platterfs unlock-child`, which is not for users. Everything it
  * needs lies at fixed descriptors (exchange.h). It ends the process; negative errno if it was not

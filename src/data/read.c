@@ -47,6 +47,7 @@ static int read_decrypt(struct request *request, int64_t result)
 	uint64_t start = sectors_start(request), end = sectors_end(request);
 	char *bytes = request->buffer + (start - blocks_start(request));
 	const char *reason = "the image is shorter than it was";
+	int r;
 
 	if (result < 0) {
 		volume_read_failed(request->volume, (int)result);
@@ -57,7 +58,10 @@ static int read_decrypt(struct request *request, int64_t result)
 		volume_failed(request->volume, "short read", -EIO, reason);
 		return -EIO;
 	}
-	return volume_decrypt(request->volume, request->lane->number, bytes, start, end - start);
+	r = volume_decrypt(request->volume, request->lane->number, bytes, start, end - start);
+	if (r < 0)
+		volume_read_failed(request->volume, r);
+	return r;
 }
 
 static void read_done(struct request *request, int64_t result)

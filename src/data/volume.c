@@ -96,8 +96,8 @@ static enum discard discard_allowed(const struct volume *volume, enum discard wa
 	return DISCARD_KEEP;
 }
 
-static int volume_start(struct volume *volume, const struct volume_options *options,
-			const char **ret_reason)
+int volume_open(struct volume *volume, const struct volume_options *options,
+		const char **ret_reason)
 {
 	const struct volume_key *key = options->key;
 	int r = volume_check(volume, options, ret_reason);
@@ -114,20 +114,6 @@ static int volume_start(struct volume *volume, const struct volume_options *opti
 	volume->full = volume->unreadable = false;
 	range_lock_init(&volume->ranges);
 	return 0;
-}
-
-int volume_open(struct volume *volume, int folder_fd, const char *name,
-		const struct volume_options *options, const char **ret_reason)
-{
-	int r = image_open(folder_fd, name, options->read_only ? IMAGE_READ_ONLY : 0,
-			   &volume->image, ret_reason);
-
-	if (r < 0)
-		return r;
-	r = volume_start(volume, options, ret_reason);
-	if (r < 0)
-		image_close(&volume->image);
-	return r;
 }
 
 /*

@@ -59,13 +59,13 @@ struct volume {
 };
 
 /*
- * Opens `name` beneath `folder_fd` as image_open() does, for writing unless options->read_only.
- * volume->name and volume->counters are the caller's and must be set. 0, or negative errno and
- * *ret_reason (may be NULL): image_open's, sectors_new's, -EINVAL for a window outside the image or
- * an image that is not mapped though that is required.
+ * Makes a volume of volume->image, which is open. volume->name and volume->counters are the
+ * caller's and must be set. 0, or negative errno, *ret_reason, and the image is still the caller's:
+ * sectors_new's, -EINVAL for a window outside the image or an image that is not mapped though that
+ * is required.
  */
-int volume_open(struct volume *volume, int folder_fd, const char *name,
-		const struct volume_options *options, const char **ret_reason);
+int volume_open(struct volume *volume, const struct volume_options *options,
+		const char **ret_reason);
 
 /*
  * Flushes unless read-only or failed, and closes. 0, or an error that nobody has been told of yet:

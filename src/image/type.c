@@ -16,9 +16,6 @@ static const unsigned char luks2_magic[] = {'L', 'U', 'K', 'S', 0xba, 0xbe, 0, 2
 static const unsigned char luks2_second_magic[] = {'S', 'K', 'U', 'L', 0xba, 0xbe, 0, 2};
 #define LUKS2_SECOND_OFFSET 0x4000
 
-/* Where both versions have it: struct luks_phdr, struct luks2_hdr_disk. */
-#define LUKS_UUID_OFFSET 168
-
 /* What is read of an image, into memory that direct I/O takes. */
 struct start {
 	unsigned char *pages;
@@ -76,16 +73,15 @@ int image_type_read(int fd, uint64_t at, enum image_type *ret_type)
 	return 0;
 }
 
-int image_luks_uuid_read(int fd, uint64_t at, char ret_uuid[IMAGE_UUID_BYTES + 1])
+int image_bitlocker_read(int fd, uint64_t at, bool *ret_bitlocker)
 {
+	static const char magic[] = "-FVE-FS-"; /* where a boot sector has the system's name */
 	struct start start;
 	int r = start_read(fd, at, &start);
 
 	if (r < 0)
 		return r;
-	memset(ret_uuid, 0, IMAGE_UUID_BYTES + 1);
-	if (type_of(start.bytes) != IMAGE_RAW)
-		memcpy(ret_uuid, start.bytes + LUKS_UUID_OFFSET, IMAGE_UUID_BYTES);
+	*ret_bitlocker = memcmp(start.bytes + 3, magic, strlen(magic)) == 0;
 	free(start.pages);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef IMAGE_TYPE_H
 #define IMAGE_TYPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum image_type {
@@ -16,14 +17,8 @@ enum image_type {
  */
 int image_type_read(int fd, uint64_t at, enum image_type *ret_type);
 
-/*
- * The UUID in the LUKS header there, which every luksFormat makes anew; "" if there is no LUKS
- * header. 0 or negative errno.
- */
-enum {
-	IMAGE_UUID_BYTES = 40
-};
-int image_luks_uuid_read(int fd, uint64_t at, char ret_uuid[IMAGE_UUID_BYTES + 1]);
+/* Whether it is a BitLocker volume, which is no type of ours: for who asks why it does not open. */
+int image_bitlocker_read(int fd, uint64_t at, bool *ret_bitlocker);
 
 /* "raw", "luks1", "luks2". */
 const char *image_type_name(enum image_type type);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "crypt/secret.h"
 #include "crypt/sector.h"
 #include "util/macros.h"
 
@@ -76,8 +77,13 @@ int content_type(int fd, uint64_t at, uint64_t size_bytes, const struct volume_k
 		 char ret_type[CONTENT_TYPE_BYTES])
 {
 	size_t length = (size_t)min_u64(CONTENT_BYTES, size_bytes);
-	_cleanup_free_ char *bytes = malloc(length);
+	char *bytes = malloc(length);
 	int r = bytes ? read_start(fd, at, bytes, length, key) : -ENOMEM;
 
-	return r < 0 ? r : probe_bytes(bytes, length, size_bytes, ret_type);
+	if (r == 0)
+		r = probe_bytes(bytes, length, size_bytes, ret_type);
+	if (bytes)
+		secret_wipe(bytes, length);
+	free(bytes);
+	return r;
 }

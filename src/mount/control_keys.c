@@ -19,7 +19,7 @@ struct unlocking {
 	int client;
 	char name[CONTROL_WORD_BYTES];
 	struct keys_given given;
-	struct passphrase *passphrase;
+	struct passphrase *passphrase; /* NULL: none comes */
 };
 
 static void reply(int client, int result, const char *reason)
@@ -67,7 +67,13 @@ static void *unlocking_run(void *data)
 	int r;
 
 	pthread_setname_np(pthread_self(), "unlock");
-	r = keys_unlock(&control->session->names, unlocking->name, &unlocking->given, reason);
+	r = unlocking->passphrase ? receive_passphrase(unlocking->client, unlocking->passphrase)
+				  : 0;
+	if (r == 0)
+		r = keys_unlock(&control->session->names, unlocking->name, &unlocking->given,
+				reason);
+	else
+		snprintf(reason, sizeof(reason), "%s", strerror(-r));
 	/* A passphrase that was given and did not open it is no reason to ask again. */
 	if (unlocking->passphrase && r == -ENOKEY)
 		r = -EPERM;
@@ -112,8 +118,6 @@ static int answer_unlock(struct control *control, int client, const char *name, 
 		if (given)
 			r = passphrase_new(&unlocking->passphrase);
 	}
-	if (r == 0 && given)
-		r = receive_passphrase(client, unlocking->passphrase);
 	if (r == 0) {
 		unlocking->given.passphrase = unlocking->passphrase;
 		unlocking->given.keyfile = keyfile;
@@ -128,7 +132,10 @@ static void answer_lock(struct control *control, int client, const char *name)
 {
 	int r = keys_lock(&control->session->names, name);
 
-	reply(client, r, r == -EBUSY ? "in use: it can be locked once it is closed" : strerror(-r));
+	reply(client, r,
+	      r == -EBUSY      ? "in use: it can be locked once it is closed"
+	      : r == -EALREADY ? "not encrypted"
+			       : strerror(-r));
 }
 
 /* The rest of `word` behind `verb` and a blank, or NULL. */
@@ -169,6 +176,7 @@ void control_keys_start(struct control *control)
 
 void control_keys_stop(struct control *control)
 {
+	unlock_cancel();
 	pthread_mutex_lock(&control->unlocking_mutex);
 	while (control->unlocking > 0)
 		pthread_cond_wait(&control->unlocking_done, &control->unlocking_mutex);

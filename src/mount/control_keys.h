@@ -8,7 +8,7 @@
 struct control;
 
 void control_keys_start(struct control *control);
-/* Waits for those that are still unlocking. */
+/* Ends those that are still unlocking. */
 void control_keys_stop(struct control *control);
 
 /* Whether `word` is one of them; then `client` is taken over, and will be answered. */

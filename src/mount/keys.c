@@ -3,16 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "crypt/key_source.h"
 #include "crypt/secret.h"
 #include "crypt/sector.h"
+#include "image/type.h"
 #include "mount/content.h"
 #include "mount/listing.h"
 #include "mount/namespace.h"
 #include "mount/node.h"
+#include "mount/node_key.h"
 #include "util/log.h"
 #include "util/macros.h"
 
@@ -23,7 +26,9 @@ struct unlocking {
 	const struct image_options *options;
 	struct unlock_request request;
 	int image_fd, header_fd;
-	struct volume_key *key;
+	struct volume_key *key;  /* as unlock() gives it */
+	struct volume_key *kept; /* what the node gets */
+	struct luks_identity identity;
 	const struct keys_given *given;
 	char *reason; /* of UNLOCK_REASON_BYTES */
 };
@@ -80,7 +85,7 @@ static int open_header(struct unlocking *unlocking)
 
 	if (!path)
 		return 0;
-	unlocking->header_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	unlocking->header_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (unlocking->header_fd >= 0)
 		return 0;
 	snprintf(unlocking->reason, UNLOCK_REASON_BYTES, "header=%s: %s", path, strerror(errno));
@@ -114,13 +119,12 @@ static int unlock_from_source(struct unlocking *unlocking)
 	const struct image_options *options = unlocking->options;
 	const struct key_source source = {.source = options->keyfile,
 					  .offset_bytes = options->keyfile_offset_bytes,
-					  .size_bytes = options->keyfile_size_bytes};
+					  .size_bytes = options->keyfile_size_bytes,
+					  .at_once = !unlocking->given->ask};
 	struct passphrase *passphrase;
 	_cleanup_free_ char *prompt = NULL;
 	int r;
 
-	if (key_source_asks(&source) && !unlocking->given->ask)
-		return refuse(unlocking, -ENOKEY, "no key source is named that could be read now");
 	if (asprintf(&prompt, "Passphrase for %s: ", unlocking->node->name) < 0)
 		return refuse(unlocking, -ENOMEM, strerror(ENOMEM));
 	r = passphrase_new(&passphrase);
@@ -198,16 +202,17 @@ static int check_content(struct unlocking *unlocking)
 	return 0;
 }
 
-/* Only where the header is in the image: a detached one is nobody's who formats the image. */
-static int note_header(struct unlocking *unlocking)
+/*
+ * Before it is read for unlocking. Only where the header is in the image: whoever writes there has
+ * nothing to do with a detached one.
+ */
+static int note_identity(struct unlocking *unlocking)
 {
-	struct node *node = unlocking->node;
 	int r = 0;
 
-	node->uuid[0] = '\0';
 	if (unlocking->request.type == UNLOCK_LUKS && unlocking->header_fd < 0)
-		r = image_luks_uuid_read(unlocking->image_fd, unlocking->request.start_bytes,
-					 node->uuid);
+		r = luks_identity_read(unlocking->image_fd, unlocking->request.start_bytes,
+				       &unlocking->identity);
 	return r < 0 ? refuse(unlocking, r, strerror(-r)) : 0;
 }
 
@@ -220,19 +225,73 @@ static int unlock_node(struct unlocking *unlocking)
 	if (r == 0)
 		r = open_header(unlocking);
 	if (r == 0)
+		r = note_identity(unlocking);
+	if (r == 0)
 		r = unlock_by_any(unlocking);
 	if (r == 0)
 		r = check_cipher(unlocking);
 	if (r == 0)
 		r = check_content(unlocking);
-	if (r == 0)
-		r = note_header(unlocking);
 	if (r < 0)
 		return r;
-	unlocking->node->key = volume_key_copy(unlocking->key);
-	return unlocking->node->key ? 0
-				    : refuse(unlocking, -ENOMEM,
-					     "no locked memory left for its key (ulimit -l)");
+	unlocking->kept = volume_key_copy(unlocking->key);
+	return unlocking->kept ? 0
+			       : refuse(unlocking, -ENOMEM,
+					"no locked memory left for its key (ulimit -l)");
+}
+
+static void unlocking_close(struct unlocking *unlocking)
+{
+	secret_free(unlocking->key);
+	if (unlocking->image_fd >= 0) {
+		image_drop_cache(unlocking->image_fd);
+		close(unlocking->image_fd);
+	}
+	if (unlocking->header_fd >= 0)
+		close(unlocking->header_fd);
+}
+
+static int check_encrypted(struct unlocking *unlocking)
+{
+	bool encrypted;
+	int r = node_encrypted(unlocking->names, unlocking->node->name, &encrypted);
+
+	if (r < 0)
+		return refuse(unlocking, r, strerror(-r));
+	return encrypted ? 0 : refuse(unlocking, -EALREADY, "not encrypted");
+}
+
+/*
+ * It takes seconds, or waits for somebody: without the mutex, which others need to look at the
+ * node. Who comes meanwhile is told so.
+ */
+static int unlocking_begin(struct unlocking *unlocking)
+{
+	struct node *node = unlocking->node;
+	int r = 1;
+
+	pthread_mutex_lock(&node->mutex);
+	if (node->unlocking)
+		r = refuse(unlocking, -EBUSY, "somebody is unlocking it already");
+	else if (node->key)
+		r = 0;
+	else
+		node->unlocking = true;
+	pthread_mutex_unlock(&node->mutex);
+	return r;
+}
+
+static void unlocking_end(struct unlocking *unlocking)
+{
+	struct node *node = unlocking->node;
+
+	pthread_mutex_lock(&node->mutex);
+	node->unlocking = false;
+	if (unlocking->kept) {
+		node->identity = unlocking->identity;
+		node->key = unlocking->kept;
+	}
+	pthread_mutex_unlock(&node->mutex);
 }
 
 static int unlock_locked_node(struct names *names, struct node *node,
@@ -247,78 +306,110 @@ static int unlock_locked_node(struct names *names, struct node *node,
 		.given = given,
 		.reason = reason,
 	};
-	bool encrypted;
-	int r = node_encrypted(names, node->name, &encrypted);
+	int r = check_encrypted(&unlocking);
 
-	if (r < 0)
-		return refuse(&unlocking, r, strerror(-r));
-	if (!encrypted)
-		return refuse(&unlocking, -EALREADY, "not encrypted");
+	if (r == 0)
+		r = unlocking_begin(&unlocking);
+	/* Done already, or not to be done. */
+	if (r <= 0)
+		return r;
 	unlocking.key = secret_new(sizeof(*unlocking.key));
-	if (!unlocking.key)
-		return refuse(&unlocking, -ENOMEM, "no locked memory left for its key");
-	r = unlock_node(&unlocking);
-	secret_free(unlocking.key);
-	if (unlocking.image_fd >= 0) {
-		image_drop_cache(unlocking.image_fd);
-		close(unlocking.image_fd);
-	}
-	if (unlocking.header_fd >= 0)
-		close(unlocking.header_fd);
+	r = unlocking.key ? unlock_node(&unlocking)
+			  : refuse(&unlocking, -ENOMEM, "no locked memory left for its key");
+	unlocking_end(&unlocking);
+	unlocking_close(&unlocking);
 	return r;
 }
 
-static int find_volume(struct names *names, const char *name, struct node **ret_node)
+static const char *image_of(const struct names *names, const char *volume)
 {
-	struct stat attributes;
+	return names->root_is_image ? names->only : namespace_image(names, volume);
+}
 
-	name = names->root_is_image ? names->only : namespace_image(names, name);
-	if (strchr(name, '/') || (names->only && strcmp(names->only, name) != 0))
-		return -ENOENT;
-	return node_find(names, name, 1, ret_node, &attributes);
+static int unlock_image(struct names *names, const char *image, const struct keys_given *given,
+			char *reason)
+{
+	bool there = !strchr(image, '/') && (!names->only || strcmp(names->only, image) == 0);
+	struct stat attributes;
+	struct node *node;
+	int r = there ? node_find(names, image, 1, &node, &attributes) : -ENOENT;
+
+	if (r < 0) {
+		snprintf(reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
+		return r;
+	}
+	r = unlock_locked_node(names, node, given, reason);
+	node_forget(names, node, 1);
+	return r;
 }
 
 int keys_unlock(struct names *names, const char *name, const struct keys_given *given,
 		char ret_reason[UNLOCK_REASON_BYTES])
 {
-	struct node *node;
-	int r = find_volume(names, name, &node);
-
-	if (r < 0) {
-		snprintf(ret_reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
-		return r;
-	}
-	pthread_mutex_lock(&node->mutex);
-	if (!node->key)
-		r = unlock_locked_node(names, node, given, ret_reason);
-	pthread_mutex_unlock(&node->mutex);
-	node_forget(names, node, 1);
-	return r;
+	return unlock_image(names, image_of(names, name), given, ret_reason);
 }
 
-int keys_lock(struct names *names, const char *name)
-{
-	struct node *node;
-	int r = find_volume(names, name, &node);
+/* All that ever had this name and still have a key: an image may have been replaced meanwhile. */
+struct named {
+	const char *image;
+	struct node *nodes[64];
+	size_t count;
+};
 
-	if (r < 0)
-		return r;
+static void collect_named(const void *where, VISIT visit, void *data)
+{
+	struct node *node = *(struct node *const *)where;
+	struct named *named = data;
+
+	if ((visit == postorder || visit == leaf) && (node->key || node->unlocking) &&
+	    strcmp(node->name, named->image) == 0 && named->count < ARRAY_LENGTH(named->nodes))
+		named->nodes[named->count++] = node;
+}
+
+static int lock_node(struct node *node)
+{
+	int r = 0;
+
 	pthread_mutex_lock(&node->mutex);
-	if (node->key && node->opens > 0) {
+	if (node->unlocking || (node->key && node->opens > 0)) {
 		r = -EBUSY;
 	} else {
 		secret_free(node->key);
 		node->key = NULL;
 	}
 	pthread_mutex_unlock(&node->mutex);
-	node_forget(names, node, 1);
 	return r;
+}
+
+/* Nothing was there to be locked: because it is locked, or is no volume, or not encrypted. */
+static int lock_nothing(const struct names *names, const char *image)
+{
+	bool there = !strchr(image, '/') && (!names->only || strcmp(names->only, image) == 0);
+	bool encrypted;
+	int r = there ? node_encrypted(names, image, &encrypted) : -ENOENT;
+
+	return r < 0 ? r : encrypted ? 0 : -EALREADY;
+}
+
+int keys_lock(struct names *names, const char *name)
+{
+	struct named named = {.image = image_of(names, name)};
+	int r = 0;
+
+	pthread_mutex_lock(&names->mutex);
+	twalk_r(names->nodes, collect_named, &named);
+	pthread_mutex_unlock(&names->mutex);
+	/* Nodes with a key stay, and nobody else takes keys away. */
+	for (size_t i = 0; i < named.count && r == 0; i++)
+		r = lock_node(named.nodes[i]);
+	return r < 0 || named.count > 0 ? r : lock_nothing(names, named.image);
 }
 
 /* At the start of a mount. */
 struct start {
 	struct names *names;
 	struct passphrase *shared; /* asked for once, for all images that the table does not name */
+	int shared_result;         /* whether that went wrong: then not again */
 	char *reason;
 };
 
@@ -336,6 +427,22 @@ static bool wanted_now(const struct start *start, const struct image_options *op
 	       (options->keyfile || options->kind == KIND_PLAIN || !is_default(start, options));
 }
 
+static int read_shared(struct start *start, const struct key_source *source)
+{
+	struct passphrase *passphrase;
+	int r = passphrase_new(&passphrase);
+
+	if (r < 0)
+		return r;
+	r = key_source_read(source, "Passphrase for all volumes: ", false, passphrase,
+			    start->reason);
+	if (r < 0)
+		passphrase_free(passphrase);
+	else
+		start->shared = passphrase;
+	return r;
+}
+
 /* What can be read but once, the terminal's line or standard input, is for the whole folder. */
 static int share_passphrase(struct start *start, const struct image_options *options)
 {
@@ -343,31 +450,34 @@ static int share_passphrase(struct start *start, const struct image_options *opt
 					  .offset_bytes = options->keyfile_offset_bytes,
 					  .size_bytes = options->keyfile_size_bytes};
 	bool once = key_source_asks(&source) || strcmp(options->keyfile, "-") == 0;
-	int r = 0;
 
 	if (!once || !is_default(start, options) || start->names->only || start->shared)
 		return 0;
-	r = passphrase_new(&start->shared);
-	if (r == 0)
-		r = key_source_read(&source, "Passphrase for all volumes: ", false, start->shared,
-				    start->reason);
-	return r;
+	if (start->shared_result == 0)
+		start->shared_result = read_shared(start, &source);
+	return start->shared_result;
 }
 
 /* Who names a key expects encryption: nothing of his may be written as it is. */
-static int check_raw(const struct start *start, const struct image_options *options)
+static int check_raw(const struct start *start, const char *image)
 {
-	bool meant = start->names->only || !is_default(start, options);
+	const char *missing = node_key_missing_header(start->names, image);
+	_cleanup_fd_ int fd = -1;
+	bool bitlocker = false;
 
-	if (options->kind == KIND_RAW || !meant || !options->keyfile)
+	if (!missing)
 		return 0;
-	snprintf(start->reason, UNLOCK_REASON_BYTES,
-		 "a key is named, but there is no LUKS header: type=plain or type=raw says what "
-		 "it is");
+	fd = image_open_read(start->names->folder_fd, image);
+	if (fd >= 0)
+		image_bitlocker_read(
+			fd, namespace_image_options(start->names, image)->volume.start_bytes,
+			&bitlocker);
+	snprintf(start->reason, UNLOCK_REASON_BYTES, "%s",
+		 bitlocker ? "BitLocker volumes are not supported" : missing);
 	return -EINVAL;
 }
 
-static int unlock_image(struct start *start, const char *image)
+static int start_image(struct start *start, const char *image)
 {
 	const struct image_options *options = namespace_image_options(start->names, image);
 	struct keys_given given = {.ask = true};
@@ -382,20 +492,18 @@ static int unlock_image(struct start *start, const char *image)
 		return r;
 	}
 	if (!encrypted)
-		return check_raw(start, options);
+		return check_raw(start, image);
 	r = share_passphrase(start, options);
 	if (is_default(start, options))
 		given.passphrase = start->shared;
-	return r < 0 ? r
-		     : keys_unlock(start->names, namespace_volume(start->names, image), &given,
-				   start->reason);
+	return r < 0 ? r : unlock_image(start->names, image, &given, start->reason);
 }
 
 static int unlock_listing(struct start *start, const struct listing *listing)
 {
 	for (size_t i = 0; i < listing->count; i++) {
 		const char *image = listing->entries[i].name;
-		int r = unlock_image(start, image);
+		int r = namespace_shadowed(start->names, image) ? 0 : start_image(start, image);
 
 		if (r < 0 && start->names->only)
 			return r;

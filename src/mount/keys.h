@@ -19,6 +19,7 @@ struct names;
  *   -ENOENT   no such volume
  *   -EALREADY it is not encrypted
  *   -ENOKEY   somebody would have to be asked
+ *   -EBUSY    somebody is unlocking it already
  *   unlock()'s and key_source_read()'s
  *   -EBADMSG  it does not hold what expect= says
  */
@@ -31,8 +32,11 @@ struct keys_given {
 int keys_unlock(struct names *names, const char *name, const struct keys_given *given,
 		char ret_reason[UNLOCK_REASON_BYTES]);
 
-/* Forgets the key. 0, or negative errno: -ENOENT, -EBUSY while the volume is open. Done if it was
- * locked already. */
+/*
+ * Forgets the key, whatever the name means by now. 0, or negative errno: -ENOENT, -EALREADY if it
+ * is not encrypted, -EBUSY while the volume is open or being unlocked. Done if it was locked
+ * already.
+ */
 int keys_lock(struct names *names, const char *name);
 
 /*

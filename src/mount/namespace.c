@@ -249,6 +249,8 @@ static void names_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off
 		return;
 	}
 	for (size_t i = (size_t)offset; i < listing->count + 2; i++) {
+		if (i >= 2 && namespace_shadowed(names, listing->entries[i - 2].name))
+			continue;
 		const char *name = i < 2 ? dots[i]
 					 : namespace_volume(names, listing->entries[i - 2].name);
 		/* Inode numbers come with the lookup; here they only must not be 0. */
@@ -353,6 +355,11 @@ const char *namespace_volume(const struct names *names, const char *image)
 	const struct table_entry *entry = table_find_image(&names->table, image);
 
 	return entry ? entry->volume : image;
+}
+
+bool namespace_shadowed(const struct names *names, const char *image)
+{
+	return strcmp(namespace_image(names, namespace_volume(names, image)), image) != 0;
 }
 
 /* An image that the table gives a path must be one of the folder; one that is missing may come. */

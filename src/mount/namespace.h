@@ -48,6 +48,9 @@ const struct image_options *namespace_image_options(const struct names *names, c
 const char *namespace_image(const struct names *names, const char *volume);
 const char *namespace_volume(const struct names *names, const char *image);
 
+/* An image that cannot be seen at the mount: the table gives its name to another's volume. */
+bool namespace_shadowed(const struct names *names, const char *image);
+
 /*
  * Flushes and closes every volume that is still open. 0, or the negative errno of the first volume
  * that failed, whenever it was closed.

@@ -10,6 +10,7 @@
 #include "crypt/secret.h"
 #include "data/lane.h"
 #include "mount/namespace.h"
+#include "mount/node_key.h"
 #include "util/log.h"
 #include "util/macros.h"
 
@@ -57,21 +58,24 @@ static struct node *node_new(const char *name, const struct stat *status)
 static int node_insert(struct names *names, const char *name, uint64_t lookups,
 		       const struct stat *status, struct node **ret_node)
 {
-	struct node *node = node_new(name, status);
+	struct node *node = node_new(name, status), *kept = NULL;
 	struct node **found;
 
 	if (!node)
 		return -ENOMEM;
 	pthread_mutex_lock(&names->mutex);
 	found = tsearch(node, &names->nodes, node_compare);
-	if (found)
-		(*found)->lookups += lookups;
+	/* What `found` points to is the tree's, and may be gone once the mutex is free. */
+	if (found) {
+		kept = *found;
+		kept->lookups += lookups;
+	}
 	pthread_mutex_unlock(&names->mutex);
-	if (!found || *found != node)
+	if (kept != node)
 		node_free(node);
-	if (!found)
+	if (!kept)
 		return -ENOMEM;
-	*ret_node = *found;
+	*ret_node = kept;
 	return 0;
 }
 
@@ -94,30 +98,6 @@ uint64_t node_size(const struct names *names, const char *name, const struct vol
 
 	options.key = key;
 	return volume_size(&options, (uint64_t)image->st_size, &size, &reason) < 0 ? 0 : size;
-}
-
-static int has_luks_header(const struct names *names, const char *name, uint64_t start_bytes,
-			   bool *ret_has)
-{
-	_cleanup_fd_ int fd = image_open_read(names->folder_fd, name);
-	enum image_type type;
-	int r = fd < 0 ? fd : image_type_read(fd, start_bytes, &type);
-
-	if (r == 0)
-		*ret_has = type != IMAGE_RAW;
-	if (fd >= 0)
-		image_drop_cache(fd);
-	return r;
-}
-
-int node_encrypted(const struct names *names, const char *name, bool *ret_encrypted)
-{
-	const struct image_options *options = namespace_image_options(names, name);
-
-	if (options->kind == KIND_AUTO && !options->header)
-		return has_luks_header(names, name, options->volume.start_bytes, ret_encrypted);
-	*ret_encrypted = options->kind != KIND_RAW;
-	return 0;
 }
 
 static int closed_attributes(struct names *names, struct node *node, struct stat *ret_attributes)
@@ -169,67 +149,32 @@ int node_find(struct names *names, const char *name, uint64_t lookups, struct no
 	return r;
 }
 
-/* Whoever formats the image anew while it is closed gives it another key. */
-static int check_header(const struct names *names, const struct node *node, const char **ret_reason)
+static int volume_start(struct names *names, struct node *node, const char **ret_reason)
 {
-	_cleanup_fd_ int fd = -1;
-	char uuid[IMAGE_UUID_BYTES + 1];
+	struct volume_options options = namespace_image_options(names, node->name)->volume;
+	const struct image *image = &node->volume.image;
 	int r;
 
-	if (!node->uuid[0])
-		return 0;
-	r = fd = image_open_read(names->folder_fd, node->name);
-	if (r >= 0)
-		r = image_luks_uuid_read(
-			fd, namespace_image_options(names, node->name)->volume.start_bytes, uuid);
-	if (r < 0)
-		return r;
-	image_drop_cache(fd);
-	if (strcmp(uuid, node->uuid) == 0)
-		return 0;
-	*ret_reason = "it has another LUKS header than when it was unlocked: platterfs lock, then "
-		      "unlock";
-	return -ENOKEY;
+	if (image->device != node->device || image->inode != node->inode)
+		return -ESTALE;
+	r = node_key_choose(names, node, &options.key, ret_reason);
+	options.lanes = names->lanes->count;
+	return r < 0 ? r : volume_open(&node->volume, &options, ret_reason);
 }
 
-/* What it needs beside its options: the key, and to know who will serve it. */
-static int complete_options(struct names *names, const struct node *node,
-			    struct volume_options *options, const char **ret_reason)
-{
-	bool encrypted;
-	int r = node_encrypted(names, node->name, &encrypted);
-
-	if (r < 0)
-		return r;
-	if (encrypted && !node->key) {
-		*ret_reason = "locked: platterfs unlock gives it its key; type=raw serves its "
-			      "ciphertext";
-		return -ENOKEY;
-	}
-	r = encrypted ? check_header(names, node, ret_reason) : 0;
-	if (r < 0)
-		return r;
-	options->key = encrypted ? node->key : NULL;
-	options->lanes = names->lanes->count;
-	return 0;
-}
-
+/* What it is, is decided on the very file that will be served: names may change meanwhile. */
 static int volume_open_checked(struct names *names, struct node *node, bool read_only,
 			       const char **ret_reason)
 {
-	struct volume_options options = namespace_image_options(names, node->name)->volume;
-	int r = complete_options(names, node, &options, ret_reason);
+	bool reads = read_only || namespace_image_options(names, node->name)->volume.read_only;
+	int r = image_open(names->folder_fd, node->name, reads ? IMAGE_READ_ONLY : 0,
+			   &node->volume.image, ret_reason);
 
 	if (r < 0)
 		return r;
-	options.read_only |= read_only;
-	r = volume_open(&node->volume, names->folder_fd, node->name, &options, ret_reason);
+	r = volume_start(names, node, ret_reason);
 	if (r < 0)
-		return r;
-	if (node->volume.image.device != node->device || node->volume.image.inode != node->inode)
-		r = -ESTALE;
-	if (r < 0)
-		volume_close(&node->volume);
+		image_close(&node->volume.image);
 	return r;
 }
 
@@ -266,8 +211,11 @@ int node_open(struct names *names, struct node *node, int flags)
 	pthread_mutex_lock(&node->mutex);
 	if (node->opens == 0)
 		r = node_open_first(names, node, writes);
-	else if (writes && node->volume.image.read_only)
+	if (r == 0 && writes && node->volume.image.read_only) {
 		r = -EROFS;
+		if (node->opens == 0)
+			volume_close(&node->volume);
+	}
 	if (r == 0)
 		node_count(names, node, 1);
 	pthread_mutex_unlock(&node->mutex);

@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "crypt/identity.h"
 #include "data/volume.h"
-#include "image/type.h"
 
 struct names;
 
@@ -31,7 +31,8 @@ struct node {
 	 * away by the control thread only, which therefore may read it without.
 	 */
 	_Atomic(struct volume_key *) key;
-	char uuid[IMAGE_UUID_BYTES + 1]; /* of the LUKS header that it was unlocked with, or "" */
+	struct luks_identity identity; /* of the header in the image that it was unlocked with */
+	bool unlocking;                /* somebody is at it, without the mutex */
 
 	/* Under the mutex of the namespace, which is never held across I/O. */
 	uint64_t lookups; /* that the kernel will forget */
@@ -70,12 +71,6 @@ void node_forget(struct names *names, struct node *node, uint64_t lookups);
  */
 uint64_t node_size(const struct names *names, const char *name, const struct volume_key *key,
 		   const struct stat *image);
-
-/*
- * Whether an image of the folder needs a key: its options say so, or its header does. 0 or negative
- * errno.
- */
-int node_encrypted(const struct names *names, const char *name, bool *ret_encrypted);
 
 /* Order of the tree: by name, then by file. */
 int node_compare(const void *a, const void *b);

@@ -9,6 +9,7 @@
 #include "mount/listing.h"
 #include "mount/namespace.h"
 #include "mount/node.h"
+#include "mount/node_key.h"
 #include "util/macros.h"
 
 static struct json_object *latency_json(const struct histogram *latency)
@@ -137,7 +138,8 @@ void namespace_status(struct names *names, struct json_object *status)
 			listing_take(listing, walk.nodes[i]->name);
 	}
 	for (size_t i = 0; listing && i < listing->count; i++)
-		if (!listing->entries[i].taken)
+		if (!listing->entries[i].taken &&
+		    !namespace_shadowed(names, listing->entries[i].name))
 			json_object_array_add(
 				volumes, closed_json(names, listing->entries[i].name, NULL, NULL));
 	if (listing)

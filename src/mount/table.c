@@ -153,7 +153,7 @@ static void entry_destroy(struct table_entry *entry)
 	free(entry->image);
 }
 
-/* A volume has one image and an image one volume; nor is one's name that of another's image. */
+/* A volume has one image, and an image one volume. */
 static int check_unique(const struct table *table, const struct table_entry *entry,
 			const struct position *position)
 {

@@ -39,7 +39,8 @@ static int leave(void **state)
 
 static int read_source(const char *name, uint64_t offset, uint64_t size)
 {
-	const struct key_source source = {name, offset, size};
+	const struct key_source source = {
+		.source = name, .offset_bytes = offset, .size_bytes = size};
 	int r = key_source_read(&source, "", false, passphrase, reason);
 
 	assert_true((r < 0) == (reason[0] != 0));
