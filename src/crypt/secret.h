@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 /*
- * Once, before anything else uses OpenSSL or libgcrypt: makes the heap, forbids core dumps and
+ * Before anything else uses OpenSSL or libgcrypt, and again whenever *ret_locked is wanted: makes the heap, forbids core dumps and
  * ptrace(2) by others (PR_SET_DUMPABLE). 0 or negative errno. *ret_locked says whether the memory
  * could be locked (RLIMIT_MEMLOCK).
  */

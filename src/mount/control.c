@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "crypt/secret.h"
 #include "mount/control_keys.h"
 #include "mount/control_socket.h"
 #include "mount/mountpoint.h"
@@ -42,6 +43,7 @@ static int control_listen(struct control *control)
 static struct json_object *session_json(struct session *session)
 {
 	const struct lanes *lanes = &session->lanes;
+	bool keys_locked = false;
 	struct json_object *mount = json_object_new_object();
 
 	json_object_object_add(mount, "mountpoint", json_object_new_string(session->mountpoint));
@@ -54,6 +56,8 @@ static struct json_object *session_json(struct session *session)
 	json_object_object_add(mount, "memory_bytes", json_object_new_uint64(lanes->memory_bytes));
 	json_object_object_add(mount, "memory_locked",
 			       json_object_new_boolean(lanes->memory_locked));
+	secret_init(&keys_locked);
+	json_object_object_add(mount, "keys_locked", json_object_new_boolean(keys_locked));
 	namespace_status(&session->names, mount);
 	return mount;
 }
