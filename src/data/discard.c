@@ -63,7 +63,7 @@ static void zero_next(struct request *request, int error)
 {
 	const struct fuse_fallocate_in *in = request->arguments;
 	bool punch = request->punch;
-	uint64_t unit = punch ? IMAGE_PAGE_BYTES : REQUEST_PAYLOAD_BYTES;
+	uint64_t unit = punch ? IMAGE_PAGE_BYTES : request->lane->lanes->payload_bytes;
 	uint64_t left;
 
 	request->zeroed += request->length;

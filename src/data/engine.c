@@ -29,7 +29,7 @@ static bool transfer_advance(struct io *io, int64_t returned, int64_t *ret_resul
 
 bool io_advance(struct io *io, int64_t returned, int64_t *ret_result)
 {
-	bool disk = io->kind != IO_RECEIVE && io->kind != IO_SEND;
+	bool disk = io->kind != IO_RECEIVE && io->kind != IO_SEND && io->kind != IO_COMMAND;
 
 	if (disk && (returned == -EINTR || returned == -EAGAIN))
 		return false;

@@ -20,6 +20,8 @@ enum io_kind {
 	IO_RECEIVE,  /* one request of /dev/fuse into iov[0]; flags: IO_RECEIVE_WAITING wanted or 0
 		      */
 	IO_SEND,     /* one reply to /dev/fuse from iov[0..1] */
+	IO_COMMAND,  /* of fuse-uring: flags, the command; length, the queue; offset, the commit ID;
+		      * iov[0..1], header and payload. Engine io_uring only */
 };
 
 /* Wait until there is a request; without it, -EAGAIN if there is none. */

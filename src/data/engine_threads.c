@@ -43,8 +43,11 @@ static int64_t io_call(struct io *io)
 		return read(io->fd, io->iov[0].iov_base, io->iov[0].iov_len);
 	case IO_SEND:
 		return writev(io->fd, io->iov, (int)io->iov_count);
+	case IO_COMMAND:
+		break;
 	}
-	return -EINVAL;
+	errno = EINVAL;
+	return -1;
 }
 
 static int64_t io_run(struct io *io)

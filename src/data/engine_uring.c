@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "data/fuse_uring_abi.h"
 #include "data/lane.h"
 #include "util/log.h"
 
@@ -31,6 +32,12 @@ enum {
 /* The poll of a linked pair; its completion says nothing that the read does not. */
 #define USER_DATA_POLL 0
 
+/* Commands of fuse-uring lie in the second half of an entry. */
+static unsigned ring_entries(const struct lane *lane)
+{
+	return lane->transport->commands ? IORING_SETUP_SQE128 : 0;
+}
+
 static int ring_init(struct lane *lane)
 {
 	/* From the newest kernels to the oldest: 6.1, 5.19, and whatever has io_uring. */
@@ -42,7 +49,8 @@ static int ring_init(struct lane *lane)
 	int r = -EINVAL;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(flags) && r == -EINVAL; i++)
-		r = io_uring_queue_init(4 * lane->depth + 8, &lane->ring, flags[i]);
+		r = io_uring_queue_init(4 * lane->depth + 8, &lane->ring,
+					flags[i] | ring_entries(lane));
 	return r;
 }
 
@@ -138,6 +146,22 @@ static void queue_receive(struct lane *lane, struct io *io)
 	io_uring_sqe_set_data(sqe, io);
 }
 
+static void prepare_command(struct io_uring_sqe *sqe, struct io *io)
+{
+	struct fuse_uring_command command = {.commit_id = io->offset,
+					     .queue = (uint16_t)io->length};
+
+	memset(sqe, 0, 2 * sizeof(*sqe));
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->fd = io->fd;
+	sqe->cmd_op = (uint32_t)io->flags;
+	if (io->flags == FUSE_URING_REGISTER) {
+		sqe->addr = (uintptr_t)io->iov;
+		sqe->len = io->iov_count;
+	}
+	memcpy(sqe->cmd, &command, sizeof(command));
+}
+
 static void uring_queue(struct lane *lane, struct io *io)
 {
 	struct io_uring_sqe *sqe;
@@ -153,6 +177,8 @@ static void uring_queue(struct lane *lane, struct io *io)
 	else if (io->kind == IO_ALLOCATE)
 		io_uring_prep_fallocate(sqe, io->fd, io->flags, (off_t)io->offset,
 					(off_t)io->length);
+	else if (io->kind == IO_COMMAND)
+		prepare_command(sqe, io);
 	else if (io->kind == IO_SEND)
 		io_uring_prep_writev(sqe, io->fd, io->iov, io->iov_count, 0);
 	else

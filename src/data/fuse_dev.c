@@ -115,12 +115,13 @@ static void dev_arrived(struct request *request, uint64_t length)
 {
 	struct lane *lane = request->lane;
 	bool more = lane->busy > lane->receiving + 1;
+	const struct fuse_in_header *in = (void *)receive_bytes(request);
 
 	if (more)
 		lane->wanted = (unsigned)min_u64(2 * lane->wanted, lane->depth);
 	if (more || length > SHARE_BYTES)
 		watch_share(lane);
-	lane_received(request, (void *)receive_bytes(request), length);
+	lane_received(request, in, in + 1, length);
 }
 
 static void dev_received(struct io *io, int64_t result)
@@ -158,7 +159,7 @@ static bool receive_queue(struct lane *lane, int flags)
 		.fd = lane->fuse_fd,
 		.flags = flags,
 		.iov_count = 1,
-		.iov = {{receive_bytes(request), HEADER_BYTES + REQUEST_PAYLOAD_BYTES}},
+		.iov = {{receive_bytes(request), HEADER_BYTES + lane->lanes->payload_bytes}},
 		.finished = dev_received,
 	};
 	lane->receiving++;
@@ -223,6 +224,18 @@ static void dev_reply(struct request *request, const void *body, size_t length)
 	lane->engine->queue(lane, &request->io);
 }
 
+/* The request is the lane's again: the reply goes through the descriptor. */
+static int dev_slow(struct request *request)
+{
+	const struct lanes *lanes = request->lane->lanes;
+	struct iovec whole = {(void *)request->in, request->in->len};
+	int r = lanes->slow(&whole, 1, request->lane->fuse_fd, NULL, lanes->slow_data);
+
+	if (r == 0)
+		lane_give(request);
+	return r;
+}
+
 const struct transport transport_dev = {
 	.name = "dev",
 	.headroom_bytes = IMAGE_PAGE_BYTES,
@@ -230,4 +243,5 @@ const struct transport transport_dev = {
 	.stop = dev_stop,
 	.receive = dev_receive,
 	.reply = dev_reply,
+	.slow = dev_slow,
 };

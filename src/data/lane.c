@@ -67,29 +67,30 @@ static bool story_fits(const struct story *story, const struct request *request,
 	if (length < least)
 		return false;
 	return request->in->opcode != FUSE_WRITE ||
-	       (write->size <= REQUEST_PAYLOAD_BYTES && length == least + write->size);
+	       (write->size <= request->lane->lanes->payload_bytes &&
+		length == least + write->size);
 }
 
-/* Handed over as a copy: however long it takes, the lane has its request back. */
+/* Handed over as a copy: however long it takes, the lane goes on. */
 static void slow_received(struct request *request)
 {
-	const struct lanes *lanes = request->lane->lanes;
-	int r = lanes->slow(request->in, request->lane->fuse_fd, lanes->slow_data);
 	bool silent = request->in->opcode == FUSE_FORGET ||
 		      request->in->opcode == FUSE_BATCH_FORGET;
+	int r = request->lane->transport->slow(request);
 
-	if (r < 0 && !silent)
-		request_reply(request, r, NULL, 0);
-	else
+	if (r < 0 && silent)
 		lane_give(request);
+	else if (r < 0)
+		request_reply(request, r, NULL, 0);
 }
 
-void lane_received(struct request *request, const struct fuse_in_header *in, uint64_t length)
+void lane_received(struct request *request, const struct fuse_in_header *in, const void *arguments,
+		   uint64_t length)
 {
 	const struct story *story = NULL;
 
 	request->in = in;
-	request->arguments = in + 1;
+	request->arguments = arguments;
 	request->volume = NULL;
 	request->received_ns = now_ns();
 	/* The kernel never sends less than a header; what it says of the length must be true. */

@@ -71,11 +71,17 @@ struct lanes {
 	unsigned depth; /* requests a lane; 0 likewise */
 	int fuse_fd;    /* of the session; not closed here */
 	/*
-	 * Takes a copy of every request but READ, WRITE, FSYNC, FALLOCATE, LSEEK, to be replied to
-	 * through `fuse_fd`, which is open until lanes_destroy(). 0 or negative errno.
+	 * Takes a copy of every request but READ, WRITE, FSYNC, FALLOCATE, LSEEK, whose parts
+	 * follow each other; to be replied to through transport->slow_reply() of `request`, or if
+	 * that is NULL through `fuse_fd`, which is open until lanes_destroy(). 0 or negative errno.
 	 */
-	int (*slow)(const struct fuse_in_header *in, int fuse_fd, void *data);
+	int (*slow)(const struct iovec *parts, unsigned count, int fuse_fd, struct request *request,
+		    void *data);
 	void *slow_data;
+
+	/* Set by lanes_plan(). */
+	unsigned queues;      /* of fuse-uring: one for each CPU that there may ever be */
+	size_t payload_bytes; /* what one READ or WRITE carries at most */
 
 	/* Set by lanes_start(). */
 	struct lane *lanes;
@@ -89,9 +95,19 @@ struct lanes {
 };
 
 /*
+ * Before INIT, which must tell the kernel of it: how many lanes and requests, and how large the
+ * payload of one may be, so that all together stay within LANES_MEMORY_BYTES unless the caller
+ * wants more of them. `cpus` are those that there may ever be. 0, or -EINVAL for more requests than
+ * LANES_REQUESTS_LIMIT.
+ */
+int lanes_plan(struct lanes *lanes, unsigned cpus);
+unsigned cpus_possible(void);
+
+/*
  * Starts the threads; returns when they serve. 0 or negative errno, and nothing runs then: -EPERM
  * or -ENOSYS if the engine is forbidden here, -ENOMEM, -EINVAL for more requests than
- * LANES_REQUESTS_LIMIT.
+ * LANES_REQUESTS_LIMIT. If the transport is a whole, lanes may run that serve nothing: they end
+ * with the connection, and lanes_join() and lanes_destroy() are due.
  */
 int lanes_start(struct lanes *lanes);
 
@@ -103,12 +119,18 @@ void lanes_destroy(struct lanes *lanes);
 
 /* Requests of all lanes together: by default, and at most. A request takes a little over 1 MiB. */
 enum {
+	LANES_DEFAULT = 8,
 	LANES_REQUESTS_DEFAULT = 48,
-	LANES_REQUESTS_LIMIT = 1024
+	LANES_REQUESTS_LIMIT = 1024,
+	LANES_PAYLOAD_LEAST_BYTES = 32 << 10
 };
 
-/* For a transport: a request has arrived with `length` bytes at `in`, its payload in the buffer. */
-void lane_received(struct request *request, const struct fuse_in_header *in, uint64_t length);
+/*
+ * For a transport: a request of `length` bytes has arrived: `in`, its `arguments`, and the payload
+ * in the buffer.
+ */
+void lane_received(struct request *request, const struct fuse_in_header *in, const void *arguments,
+		   uint64_t length);
 
 /* For a transport: takes a free request, or gives one back. */
 struct request *lane_take(struct lane *lane);

@@ -9,15 +9,19 @@
 
 #include "util/log.h"
 
+/* All requests together, whatever the number of CPUs, unless the user wants more of them. */
+#define LANES_MEMORY_BYTES (48 * MIB)
+
 /* Of one request: the transport's headroom, the buffer, the edge. */
-static size_t request_bytes(const struct transport *transport)
+static size_t request_bytes(const struct lanes *lanes)
 {
-	return transport->headroom_bytes + REQUEST_BUFFER_BYTES + REQUEST_EDGE_BYTES;
+	return lanes->transport->headroom_bytes + lanes->payload_bytes + REQUEST_WIDENED_BYTES +
+	       REQUEST_EDGE_BYTES;
 }
 
 static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
 {
-	size_t bytes = request_bytes(lanes->transport);
+	size_t bytes = request_bytes(lanes);
 
 	lane->lanes = lanes;
 	lane->engine = lanes->engine;
@@ -42,7 +46,7 @@ static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
 
 		request->lane = lane;
 		request->buffer = lane->arena + i * bytes + lanes->transport->headroom_bytes;
-		request->edge = request->buffer + REQUEST_BUFFER_BYTES;
+		request->edge = request->buffer + lanes->payload_bytes + REQUEST_WIDENED_BYTES;
 		request->next = lane->free;
 		lane->free = request;
 	}
@@ -101,13 +105,27 @@ static void *lane_run(void *data)
 	return NULL;
 }
 
-static void lanes_size(struct lanes *lanes)
+/* A queue for each CPU, and at least one request for each queue: the payload gives way. */
+static void plan_queues(struct lanes *lanes, unsigned cpus)
 {
-	unsigned cpus = (unsigned)max_u64((uint64_t)sysconf(_SC_NPROCESSORS_ONLN), 1);
+	unsigned each;
 
+	lanes->queues = cpus;
+	if (lanes->count == 0)
+		lanes->count = (unsigned)min_u64(cpus, LANES_DEFAULT);
+	lanes->count = (unsigned)min_u64(lanes->count, cpus);
+	if (lanes->depth == 0)
+		lanes->depth = LANES_REQUESTS_DEFAULT / lanes->count;
+	/* The last lanes have a queue less than the first where the CPUs do not divide. */
+	each = (cpus + lanes->count - 1) / lanes->count;
+	lanes->depth = (unsigned)max_u64(lanes->depth, each);
+}
+
+static void plan_lanes(struct lanes *lanes, unsigned cpus)
+{
 	if (lanes->engine->deep) {
 		if (lanes->count == 0)
-			lanes->count = (unsigned)min_u64(cpus, 8);
+			lanes->count = (unsigned)min_u64(cpus, LANES_DEFAULT);
 		if (lanes->depth == 0)
 			lanes->depth = (unsigned)max_u64(LANES_REQUESTS_DEFAULT / lanes->count, 1);
 		return;
@@ -119,13 +137,38 @@ static void lanes_size(struct lanes *lanes)
 	lanes->depth = 1;
 }
 
+unsigned cpus_possible(void)
+{
+	return (unsigned)max_u64((uint64_t)sysconf(_SC_NPROCESSORS_CONF), 1);
+}
+
+int lanes_plan(struct lanes *lanes, unsigned cpus)
+{
+	uint64_t requests;
+	bool wanted = lanes->depth > 0;
+
+	if (lanes->transport->whole)
+		plan_queues(lanes, cpus);
+	else
+		plan_lanes(lanes, cpus);
+	requests = (uint64_t)lanes->count * lanes->depth;
+	if (requests > LANES_REQUESTS_LIMIT)
+		return -EINVAL;
+	lanes->payload_bytes = REQUEST_PAYLOAD_BYTES;
+	if (!wanted && requests > LANES_REQUESTS_DEFAULT)
+		lanes->payload_bytes = max_u64(
+			round_down(LANES_MEMORY_BYTES / requests, LANES_PAYLOAD_LEAST_BYTES),
+			LANES_PAYLOAD_LEAST_BYTES);
+	return 0;
+}
+
 static int lanes_init(struct lanes *lanes)
 {
 	lanes->lanes = calloc(lanes->count, sizeof(*lanes->lanes));
 	if (!lanes->lanes)
 		return -ENOMEM;
 	lanes->memory_bytes = (uint64_t)lanes->count * lanes->depth *
-			      (request_bytes(lanes->transport) + sizeof(struct request));
+			      (request_bytes(lanes) + sizeof(struct request));
 	lanes->memory_locked = true;
 	for (unsigned i = 0; i < lanes->count; i++)
 		lanes->lanes[i].inbox_fd = -1;
@@ -171,16 +214,15 @@ int lanes_start(struct lanes *lanes)
 {
 	int r;
 
-	lanes_size(lanes);
-	if ((uint64_t)lanes->count * lanes->depth > LANES_REQUESTS_LIMIT)
-		return -EINVAL;
 	sem_init(&lanes->started, 0, 0);
 	r = lanes_init(lanes);
 	for (lanes->running = 0; r == 0 && lanes->running < lanes->count; lanes->running += r == 0)
 		r = lane_create(&lanes->lanes[lanes->running]);
 	/* Those that run already serve, and every lane can do all there is to do. */
-	if (lanes->running > 0)
+	if (lanes->running > 0 && (r == 0 || !lanes->transport->whole))
 		return 0;
+	if (lanes->running > 0)
+		return r;
 	lanes_destroy(lanes);
 	return r;
 }

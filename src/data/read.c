@@ -103,7 +103,7 @@ void read_start(struct request *request)
 	const struct fuse_read_in *in = request->arguments;
 	struct volume *volume = request->volume;
 
-	if (in->size > REQUEST_PAYLOAD_BYTES) {
+	if (in->size > request->lane->lanes->payload_bytes) {
 		request_reply(request, -EINVAL, NULL, 0);
 		return;
 	}

@@ -22,10 +22,14 @@
 struct lane;
 struct volume;
 
-/* What one FUSE READ or WRITE carries at most; the kernel's limit without tuning is 256 pages. */
+/*
+ * What one FUSE READ or WRITE carries at most, unless there are so many lanes that it is less
+ * (lanes->payload_bytes); the kernel's limit without tuning is 256 pages.
+ */
 #define REQUEST_PAYLOAD_BYTES (1u << 20)
 /* Room for the payload once it was widened to whole sectors, and those to whole blocks. */
-#define REQUEST_BUFFER_BYTES (REQUEST_PAYLOAD_BYTES + 4 * IMAGE_PAGE_BYTES)
+#define REQUEST_WIDENED_BYTES (4 * IMAGE_PAGE_BYTES)
+#define REQUEST_BUFFER_BYTES  (REQUEST_PAYLOAD_BYTES + REQUEST_WIDENED_BYTES)
 /* Room for the blocks that one encryption sector lies in. */
 #define REQUEST_EDGE_BYTES (2 * IMAGE_PAGE_BYTES)
 
@@ -36,6 +40,9 @@ struct request {
 	/* As it arrived. */
 	const struct fuse_in_header *in; /* in memory of the transport, until the reply */
 	const void *arguments;           /* fuse_read_in, fuse_write_in, ..., checked for length */
+	uint16_t queue;                  /* of fuse-uring */
+	void *slow_body;                 /* of fuse-uring: what a thread of the session replies */
+	size_t slow_length;
 	uint64_t received_ns;
 
 	/* What it works on. */

@@ -3,7 +3,9 @@
 #ifndef DATA_TRANSPORT_H
 #define DATA_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 struct lane;
 struct request;
@@ -12,6 +14,8 @@ struct transport {
 	const char *name;
 	/* Bytes of arena a request needs before its buffer, a multiple of a page. */
 	size_t headroom_bytes;
+	bool commands; /* speaks IO_COMMAND, which takes engine io_uring */
+	bool whole;    /* serves nothing before every lane has started */
 	/* In the lane's thread, after the engine has started. 0 or negative errno. */
 	int (*start)(struct lane *lane);
 	void (*stop)(struct lane *lane);
@@ -19,8 +23,15 @@ struct transport {
 	void (*receive)(struct lane *lane);
 	/* Sends request->out and the body; ends in lane_give(). */
 	void (*reply)(struct request *request, const void *body, size_t length);
+	/* Hands a slow request to lanes->slow. 0 or negative errno, and it is still the lane's. */
+	int (*slow)(struct request *request);
+	/*
+	 * From a thread of the session, once: the reply to a slow request that was handed over with
+	 * itself, whole, its header first. NULL if requests are not handed over.
+	 */
+	int (*slow_reply)(struct request *request, const struct iovec *iov, int count);
 };
 
-extern const struct transport transport_dev;
+extern const struct transport transport_dev, transport_uring;
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "data/lane.h"
 #include "mount/listing.h"
 #include "mount/node.h"
 #include "util/macros.h"
@@ -57,10 +58,12 @@ static int attributes_get(struct names *names, fuse_ino_t inode, struct stat *re
 
 static void names_init(void *data, struct fuse_conn_info *connection)
 {
+	const struct names *names = data;
+
 	/* O_TRUNC must reach setattr, which ignores it: else the kernel takes the size for 0. */
 	connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
 	connection->want |= connection->capable & FUSE_CAP_ASYNC_DIO;
-	connection->max_write = 1 << 20;
+	connection->max_write = (unsigned)names->lanes->payload_bytes;
 	/* A loop device has 128 requests in flight; 12, the default, would strangle it. */
 	connection->max_background = 256;
 	connection->congestion_threshold = 192;

@@ -28,7 +28,7 @@ static int set_engine(struct mount_options *options, const char *value)
 
 static int set_transport(struct mount_options *options, const char *value)
 {
-	static const struct transport *const transports[] = {&transport_dev};
+	static const struct transport *const transports[] = {&transport_dev, &transport_uring};
 
 	options->transport = NULL;
 	for (size_t i = 0; i < ARRAY_LENGTH(transports); i++)

@@ -89,21 +89,67 @@ static int fuse_mount(struct session *session)
 	return r < 0 ? -EIO : 0;
 }
 
-/* INIT comes first, and alone: the kernel sends nothing else before it has the reply. */
-static int fuse_handshake(struct session *session)
+static __attribute__((format(printf, 2, 3))) void error_text(char **ret_error, const char *format,
+							     ...)
 {
-	char bytes[INIT_BYTES];
-	struct fuse_buf buffer = {.mem = bytes};
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(ret_error, format, arguments) < 0)
+		*ret_error = NULL;
+	va_end(arguments);
+}
+
+static int plan(struct session *session, const struct engine *engine,
+		const struct transport *transport)
+{
+	const struct mount_options *options = session->options;
+	struct lanes *lanes = &session->lanes;
+
+	lanes->engine = engine;
+	lanes->transport = transport;
+	lanes->slow = slow_put;
+	lanes->slow_data = &session->slow;
+	lanes->count = options->lanes;
+	lanes->depth = options->depth;
+	return lanes_plan(lanes, cpus_possible());
+}
+
+static ssize_t init_read(int fd, char bytes[INIT_BYTES])
+{
 	ssize_t length;
 
 	do {
-		length = read(session->lanes.fuse_fd, bytes, sizeof(bytes));
+		length = read(fd, bytes, INIT_BYTES);
 	} while (length < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT));
-	if (length < 0)
-		return -errno;
+	return length < 0 ? -errno : length;
+}
+
+/* INIT comes first, and alone: the kernel sends nothing else before it has the reply. */
+static int fuse_handshake(struct session *session, char **ret_error)
+{
+	struct lanes *lanes = &session->lanes;
+	char bytes[INIT_BYTES];
+	struct fuse_buf buffer = {.mem = bytes};
+	ssize_t length = init_read(lanes->fuse_fd, bytes);
+	int r = 0;
+
+	if (length < (ssize_t)sizeof(struct fuse_in_header))
+		return length < 0 ? (int)length : -EPROTO;
+	if (lanes->transport->commands && !slow_offers_uring((const void *)bytes)) {
+		if (session->options->transport) {
+			error_text(ret_error, "transport=fuse-uring: this kernel does not offer it "
+					      "(Linux 6.14, /sys/module/fuse/parameters/"
+					      "enable_uring)");
+			return -EOPNOTSUPP;
+		}
+		r = plan(session, lanes->engine, &transport_dev);
+	}
+	slow_accept_uring(lanes->transport->commands);
 	buffer.size = (size_t)length;
-	fuse_session_process_buf(session->fuse, &buffer);
-	return fuse_session_exited(session->fuse) ? -EPROTO : 0;
+	if (r == 0)
+		fuse_session_process_buf(session->fuse, &buffer);
+	return r < 0 ? r : fuse_session_exited(session->fuse) ? -EPROTO : 0;
 }
 
 /*
@@ -144,36 +190,15 @@ static bool forbidden(int error)
 /* io_uring if it is allowed here, unless the user wants one or the other. */
 static int serve(struct session *session)
 {
-	const struct mount_options *options = session->options;
 	struct lanes *lanes = &session->lanes;
-	int r;
+	int r = lanes_start(lanes);
 
-	lanes->transport = options->transport ? options->transport : &transport_dev;
-	lanes->slow = slow_put;
-	lanes->slow_data = &session->slow;
-	lanes->engine = options->engine ? options->engine : &engine_uring;
-	lanes->count = options->lanes;
-	lanes->depth = options->depth;
-	r = lanes_start(lanes);
-	if (r == 0 || options->engine || !forbidden(r))
+	if (r == 0 || session->options->engine || lanes->transport->whole || !forbidden(r))
 		return r;
 	log_info("%s: io_uring is not allowed here (%s): engine threads", session->mountpoint,
 		 strerror(-r));
-	lanes->engine = &engine_threads;
-	lanes->count = options->lanes;
-	lanes->depth = options->depth;
-	return lanes_start(lanes);
-}
-
-static __attribute__((format(printf, 2, 3))) void error_text(char **ret_error, const char *format,
-							     ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	if (vasprintf(ret_error, format, arguments) < 0)
-		*ret_error = NULL;
-	va_end(arguments);
+	r = plan(session, &engine_threads, &transport_dev);
+	return r < 0 ? r : lanes_start(lanes);
 }
 
 static void session_free(struct session *session)
@@ -204,18 +229,16 @@ static int start_serving(struct session *session, char **ret_error)
 
 	if (r < 0)
 		return r;
-	r = serve(session);
-	if (r == -EINVAL)
-		error_text(ret_error, "lanes= times depth= may be %d at most",
-			   LANES_REQUESTS_LIMIT);
-	else if (r < 0 && options->engine)
+	if (session->lanes.transport->commands)
+		r = slow_listen(&session->slow, session->lanes.fuse_fd);
+	if (r == 0)
+		r = serve(session);
+	if (r < 0 && options->engine)
 		error_text(ret_error, "engine=%s: %s", options->engine->name, strerror(-r));
-	if (r < 0) {
-		slow_stop(&session->slow);
-		return r;
+	if (r == 0) {
+		lock_memory();
+		r = control_start(&session->control, session);
 	}
-	lock_memory();
-	r = control_start(&session->control, session);
 	if (r < 0) {
 		session_unmount(session);
 		lanes_join(&session->lanes);
@@ -225,7 +248,7 @@ static int start_serving(struct session *session, char **ret_error)
 	return r;
 }
 
-static int mount_and_serve(struct session *session, char **ret_error)
+static int mount_once(struct session *session, char **ret_error)
 {
 	uid_t user;
 	int r = fuse_new(session);
@@ -242,7 +265,7 @@ static int mount_and_serve(struct session *session, char **ret_error)
 	if (r == 0 && session->options->auto_unmount)
 		r = auto_unmount_start(session->device);
 	if (r == 0)
-		r = fuse_handshake(session);
+		r = fuse_handshake(session, ret_error);
 	if (r == 0) {
 		survive_pressure();
 		r = start_serving(session, ret_error);
@@ -250,6 +273,42 @@ static int mount_and_serve(struct session *session, char **ret_error)
 	if (r < 0)
 		session_unmount(session);
 	return r;
+}
+
+/*
+ * Whether FUSE over io_uring works is known only when the kernel has been told that we speak it,
+ * and then waits for it: if it does not, the mount is made anew without.
+ */
+static int mount_and_serve(struct session *session, char **ret_error)
+{
+	const struct mount_options *options = session->options;
+	const struct engine *engine = options->engine ? options->engine : &engine_uring;
+	const struct transport *transport = options->transport ? options->transport
+					    : engine->deep     ? &transport_uring
+							       : &transport_dev;
+	int r;
+
+	if (transport->commands && !engine->deep) {
+		error_text(ret_error, "transport=fuse-uring needs engine=io_uring");
+		return -EINVAL;
+	}
+	r = plan(session, engine, transport);
+	if (r < 0) {
+		error_text(ret_error, "lanes= times depth= may be %d at most",
+			   LANES_REQUESTS_LIMIT);
+		return r;
+	}
+	r = mount_once(session, ret_error);
+	if (r == 0 || options->transport || !session->lanes.transport->whole)
+		return r;
+	log_line(LOG_DEBUG, "%s: fuse-uring: %s; transport dev", session->mountpoint, strerror(-r));
+	fuse_session_destroy(session->fuse);
+	session->fuse = NULL;
+	auto_unmount_stop();
+	free(*ret_error);
+	*ret_error = NULL;
+	r = plan(session, engine, &transport_dev);
+	return r < 0 ? r : mount_once(session, ret_error);
 }
 
 /* A table that cannot be read is an error of its own: it would leave images as the mount has them.

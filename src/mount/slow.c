@@ -8,10 +8,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "data/fuse_uring_abi.h"
+#include "data/lane.h"
+
 /* A copy of a slow request. */
 struct slow {
 	struct slow *next;
-	int fuse_fd; /* to reply to */
+	int fuse_fd;             /* to reply to, */
+	struct request *request; /* unless this is not NULL */
 	struct fuse_in_header in;
 	char arguments[];
 };
@@ -19,16 +23,25 @@ struct slow {
 /* Of a thread of the session: what it is about to reply to. */
 static __thread const struct slow *current;
 
-int slow_put(const struct fuse_in_header *in, int fuse_fd, void *data)
+int slow_put(const struct iovec *parts, unsigned count, int fuse_fd, struct request *request,
+	     void *data)
 {
 	struct slow_queue *queue = data;
-	struct slow *slow = malloc(sizeof(*slow) + in->len - sizeof(*in));
+	size_t length = 0;
+	struct slow *slow;
+	char *to;
 
+	for (unsigned i = 0; i < count; i++)
+		length += parts[i].iov_len;
+	slow = malloc(sizeof(*slow) + length - sizeof(slow->in));
 	if (!slow)
 		return -ENOMEM;
 	slow->next = NULL;
 	slow->fuse_fd = fuse_fd;
-	memcpy(&slow->in, in, in->len);
+	slow->request = request;
+	to = (char *)&slow->in;
+	for (unsigned i = 0; i < count; i++)
+		to = mempcpy(to, parts[i].iov_base, parts[i].iov_len);
 	pthread_mutex_lock(&queue->mutex);
 	*queue->last = slow;
 	queue->last = &slow->next;
@@ -73,6 +86,9 @@ static void *slow_run(void *data)
 /* When the lanes have ended, so that no more will come: does what is left. */
 void slow_stop(struct slow_queue *queue)
 {
+	if (queue->listening)
+		pthread_join(queue->listener, NULL);
+	queue->listening = false;
 	pthread_mutex_lock(&queue->mutex);
 	queue->ending = true;
 	pthread_cond_broadcast(&queue->arrived);
@@ -88,6 +104,7 @@ int slow_start(struct slow_queue *queue, struct fuse_session *fuse)
 	int r = 0;
 
 	queue->fuse = fuse;
+	queue->listening = false;
 	pthread_mutex_init(&queue->mutex, NULL);
 	pthread_cond_init(&queue->arrived, NULL);
 	queue->first = NULL;
@@ -115,11 +132,80 @@ static void reply_amend(const struct slow *slow, struct iovec *iov, int count)
 	out->open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
 }
 
-/* A reply of libfuse leaves by the descriptor that its request came in by. */
+/*
+ * Nor does libfuse 3.14 know FUSE over io_uring: said in the reply to INIT, the only one that the
+ * session gives while there are no lanes.
+ */
+static bool accepts_uring;
+
+static void init_amend(struct iovec *iov, int count)
+{
+	struct fuse_init_out *out = count < 2 ? NULL : iov[1].iov_base;
+
+	if (!accepts_uring || !out || iov[1].iov_len < sizeof(*out))
+		return;
+	out->flags |= FUSE_INIT_EXT;
+	out->flags2 |= FUSE_URING_INIT_FLAGS2;
+}
+
+bool slow_offers_uring(const struct fuse_in_header *init)
+{
+	const struct fuse_init_in *in = (const void *)(init + 1);
+
+	return init->opcode == FUSE_INIT && init->len >= sizeof(*init) + sizeof(*in) &&
+	       in->flags & FUSE_INIT_EXT && in->flags2 & FUSE_URING_INIT_FLAGS2;
+}
+
+void slow_accept_uring(bool accept)
+{
+	accepts_uring = accept;
+}
+
+/* A reply of libfuse leaves by where its request came in. */
 static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
 {
+	struct request *request = current ? current->request : NULL;
+	ssize_t length = 0;
+
+	if (!current)
+		init_amend(iov, count);
 	reply_amend(current, iov, count);
-	return writev(current ? current->fuse_fd : fd, iov, count);
+	if (!request)
+		return writev(current ? current->fuse_fd : fd, iov, count);
+	for (int i = 0; i < count; i++)
+		length += iov[i].iov_len;
+	request->lane->transport->slow_reply(request, iov, count);
+	return length;
+}
+
+/*
+ * With fuse-uring, FORGET and INTERRUPT still come through /dev/fuse. Nobody waits for a reply to
+ * them; the thread ends with the connection.
+ */
+static void *listen_run(void *data)
+{
+	struct slow_queue *queue = data;
+	char bytes[FUSE_MIN_READ_BUFFER];
+
+	pthread_setname_np(pthread_self(), "forget");
+	for (;;) {
+		struct iovec whole = {bytes, 0};
+		const struct fuse_in_header *in = (const void *)bytes;
+		ssize_t length = read(queue->fuse_fd, bytes, sizeof(bytes));
+
+		if (length < 0 && errno != EINTR && errno != EAGAIN && errno != ENOENT)
+			return NULL;
+		whole.iov_len = length > 0 ? (size_t)length : 0;
+		if (whole.iov_len >= sizeof(*in) && in->opcode != FUSE_INTERRUPT)
+			slow_put(&whole, 1, queue->fuse_fd, NULL, queue);
+	}
+}
+
+int slow_listen(struct slow_queue *queue, int fuse_fd)
+{
+	queue->fuse_fd = fuse_fd;
+	queue->listening = pthread_create(&queue->listener, NULL, listen_run, queue) == 0;
+	return queue->listening ? 0 : -EAGAIN;
 }
 
 static ssize_t request_receive(int fd, void *bytes, size_t length, void *userdata)

@@ -17,6 +17,7 @@ enum {
 	SLOW_THREADS = 4
 };
 
+struct request;
 struct slow;
 
 struct slow_queue {
@@ -27,6 +28,10 @@ struct slow_queue {
 	pthread_cond_t arrived;
 	struct slow *first, **last;
 	bool ending;
+
+	int fuse_fd;
+	pthread_t listener;
+	bool listening;
 };
 
 /* 0 or negative errno, and no thread runs then. */
@@ -35,9 +40,22 @@ int slow_start(struct slow_queue *queue, struct fuse_session *fuse);
 /* When the lanes have ended, so that no more will come: does what is left. */
 void slow_stop(struct slow_queue *queue);
 
-/* Takes a copy; what comes of it is replied to through `fuse_fd`. `data` is the queue. 0 or
- * -ENOMEM. */
-int slow_put(const struct fuse_in_header *in, int fuse_fd, void *data);
+/*
+ * Takes a copy of a request in parts; what comes of it is replied to through the transport of
+ * `request`, or if that is NULL through `fuse_fd`. `data` is the queue. 0 or -ENOMEM.
+ */
+int slow_put(const struct iovec *parts, unsigned count, int fuse_fd, struct request *request,
+	     void *data);
+
+/*
+ * A thread that takes what comes through /dev/fuse beside the lanes, until the connection ends. 0
+ * or negative errno. Before slow_stop(), which waits for it.
+ */
+int slow_listen(struct slow_queue *queue, int fuse_fd);
+
+/* Whether the kernel offers FUSE over io_uring in its INIT; and whether our reply takes it. */
+bool slow_offers_uring(const struct fuse_in_header *init);
+void slow_accept_uring(bool accept);
 
 /* How libfuse replies: to where the request came from. For fuse_session_custom_io(3). */
 extern const struct fuse_custom_io slow_io;

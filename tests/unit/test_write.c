@@ -123,6 +123,7 @@ static void fixture_init(struct fixture *fixture, uint64_t size, uint32_t block,
 
 	memset(fixture, 0, sizeof(*fixture));
 	*lane = (struct lane){.lanes = &fixture->lanes, .engine = &disk, .transport = &replies};
+	fixture->lanes.payload_bytes = REQUEST_PAYLOAD_BYTES;
 	pthread_mutex_init(&lane->inbox_mutex, NULL);
 	lane->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (unsigned i = 0; i < DEPTH; i++) {
@@ -209,7 +210,7 @@ static void arrive(struct fixture *fixture, struct request *request, uint32_t op
 	in->len = (uint32_t)(sizeof(*in) + length + payload);
 	memcpy(in + 1, arguments, length);
 	memcpy(in + 1, &handle, sizeof(handle));
-	lane_received(request, in, in->len);
+	lane_received(request, in, in + 1, in->len);
 }
 
 static void send_write(struct fixture *fixture, struct request *request, uint64_t offset,
