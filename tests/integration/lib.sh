@@ -217,9 +217,19 @@ pages_cached() { # FILE
 # --- Volumes
 
 # Which ways there are to run the daemon: what flows through it is tested on each.
-MODES=(engine=io_uring engine=threads)
-if [[ $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0) != 0 ]]; then
-    MODES=(engine=threads)
+MODES=(engine=threads)
+if [[ $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0) == 0 ]]; then
+    MODES=(engine=io_uring,transport=dev "${MODES[@]}")
+    # Off until somebody switches it on; as it was when the case ends.
+    enable_uring=/sys/module/fuse/parameters/enable_uring
+    if [[ -e $enable_uring ]]; then
+        undo "echo $(cat $enable_uring) >$enable_uring"
+        echo 1 >$enable_uring
+        MODES=(engine=io_uring,transport=fuse-uring "${MODES[@]}")
+    else
+        skip_part "transport=fuse-uring: not in this kernel (Linux 6.14)"
+    fi
+else
     skip_part "engine=io_uring: forbidden here (kernel.io_uring_disabled)"
 fi
 

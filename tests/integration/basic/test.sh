@@ -36,12 +36,15 @@ check_writes() {
 }
 
 check_status() {
-    local engine=${mode#engine=}
+    local engine=${mode#engine=} transport=dev
+    engine=${engine%%,*}
+    [[ $mode != *transport=* ]] || transport=${mode#*transport=}
     platterfs status --json v >status.json
     expect_equal "mounts in the status" "$(jq '.mounts | length' status.json)" 1
-    jq -e --arg mountpoint "$SCRATCH/v" --arg source "$folder" --arg engine "$engine" '
+    jq -e --arg mountpoint "$SCRATCH/v" --arg source "$folder" --arg engine "$engine" \
+        --arg transport "$transport" '
         .mounts[0] | .mountpoint == $mountpoint and .source == $source and .engine == $engine
-            and (.transport | IN("fuse-uring", "dev"))
+            and .transport == $transport
             and .lanes >= 1 and .memory_bytes > 0 and (.volumes | length) >= 1' status.json >/dev/null ||
         fail "status --json: $(cat status.json)"
     jq -e '.mounts[0].volumes[] | select(.name == "a.img")

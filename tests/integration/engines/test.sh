@@ -22,7 +22,7 @@ seed=0
 disk_mount images ext4 64M
 image_mapped "$folder/a.img" 1M
 mkdir v
-if [[ ${MODES[0]} == engine=io_uring ]]; then
+if [[ ${MODES[0]} == engine=io_uring* ]]; then
     step "io_uring allowed"
     expect_engine io_uring engine=auto
     expect_engine io_uring rw

@@ -72,7 +72,11 @@ check_lanes() {
         volumes_mount "$mode,$options" folder "$SCRATCH/v"
         lanes=${options#lanes=}
         # Engine threads has a thread for each request in flight, and calls each a lane.
-        [[ $mode == engine=threads ]] || expect_equal "lanes" "$(status_field "$SCRATCH/v" .lanes)" "${lanes%%,*}"
+        lanes=${lanes%%,*}
+        # With fuse-uring a lane needs a CPU whose queue it serves.
+        [[ $mode != *fuse-uring || $lanes -le $(getconf _NPROCESSORS_CONF) ]] ||
+            lanes=$(getconf _NPROCESSORS_CONF)
+        [[ $mode == engine=threads ]] || expect_equal "lanes" "$(status_field "$SCRATCH/v" .lanes)" "$lanes"
         scatter --api=threads --depth=32 --min=1 --max=300000 v/mapped.img 0 8388608 $((++seed))
         bytes check folder/mapped.img 0 8388608 $seed
         volumes_unmount "$SCRATCH/v"
