@@ -14,6 +14,7 @@
 #include "mount/content.h"
 #include "mount/listing.h"
 #include "mount/namespace.h"
+#include "mount/naming.h"
 #include "mount/node.h"
 #include "mount/node_key.h"
 #include "util/log.h"
@@ -300,7 +301,7 @@ static int unlock_locked_node(struct names *names, struct node *node,
 	struct unlocking unlocking = {
 		.names = names,
 		.node = node,
-		.options = namespace_image_options(names, node->name),
+		.options = naming_options(names, node->name),
 		.image_fd = -1,
 		.header_fd = -1,
 		.given = given,
@@ -323,11 +324,11 @@ static int unlock_locked_node(struct names *names, struct node *node,
 
 static const char *image_of(const struct names *names, const char *volume)
 {
-	return names->root_is_image ? names->only : namespace_image(names, volume);
+	return names->root_is_image ? names->only : naming_image(names, volume);
 }
 
-static int unlock_image(struct names *names, const char *image, const struct keys_given *given,
-			char *reason)
+int keys_unlock_image(struct names *names, const char *image, const struct keys_given *given,
+		      char ret_reason[UNLOCK_REASON_BYTES])
 {
 	bool there = !strchr(image, '/') && (!names->only || strcmp(names->only, image) == 0);
 	struct stat attributes;
@@ -335,10 +336,10 @@ static int unlock_image(struct names *names, const char *image, const struct key
 	int r = there ? node_find(names, image, 1, &node, &attributes) : -ENOENT;
 
 	if (r < 0) {
-		snprintf(reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
+		snprintf(ret_reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
 		return r;
 	}
-	r = unlock_locked_node(names, node, given, reason);
+	r = unlock_locked_node(names, node, given, ret_reason);
 	node_forget(names, node, 1);
 	return r;
 }
@@ -346,7 +347,7 @@ static int unlock_image(struct names *names, const char *image, const struct key
 int keys_unlock(struct names *names, const char *name, const struct keys_given *given,
 		char ret_reason[UNLOCK_REASON_BYTES])
 {
-	return unlock_image(names, image_of(names, name), given, ret_reason);
+	return keys_unlock_image(names, image_of(names, name), given, ret_reason);
 }
 
 /* All that ever had this name and still have a key: an image may have been replaced meanwhile. */
@@ -403,130 +404,4 @@ int keys_lock(struct names *names, const char *name)
 	for (size_t i = 0; i < named.count && r == 0; i++)
 		r = lock_node(named.nodes[i]);
 	return r < 0 || named.count > 0 ? r : lock_nothing(names, named.image);
-}
-
-/* At the start of a mount. */
-struct start {
-	struct names *names;
-	struct passphrase *shared; /* asked for once, for all images that the table does not name */
-	int shared_result;         /* whether that went wrong: then not again */
-	char *reason;
-};
-
-static bool is_default(const struct start *start, const struct image_options *options)
-{
-	return options == &start->names->options->image;
-}
-
-/* Those of a folder that nobody has said anything about wait for `unlock`. */
-static bool wanted_now(const struct start *start, const struct image_options *options)
-{
-	if (start->names->only)
-		return true;
-	return !options->later &&
-	       (options->keyfile || options->kind == KIND_PLAIN || !is_default(start, options));
-}
-
-static int read_shared(struct start *start, const struct key_source *source)
-{
-	struct passphrase *passphrase;
-	int r = passphrase_new(&passphrase);
-
-	if (r < 0)
-		return r;
-	r = key_source_read(source, "Passphrase for all volumes: ", false, passphrase,
-			    start->reason);
-	if (r < 0)
-		passphrase_free(passphrase);
-	else
-		start->shared = passphrase;
-	return r;
-}
-
-/* What can be read but once, the terminal's line or standard input, is for the whole folder. */
-static int share_passphrase(struct start *start, const struct image_options *options)
-{
-	const struct key_source source = {.source = options->keyfile,
-					  .offset_bytes = options->keyfile_offset_bytes,
-					  .size_bytes = options->keyfile_size_bytes};
-	bool once = key_source_asks(&source) || strcmp(options->keyfile, "-") == 0;
-
-	if (!once || !is_default(start, options) || start->names->only || start->shared)
-		return 0;
-	if (start->shared_result == 0)
-		start->shared_result = read_shared(start, &source);
-	return start->shared_result;
-}
-
-/* Who names a key expects encryption: nothing of his may be written as it is. */
-static int check_raw(const struct start *start, const char *image)
-{
-	const char *missing = node_key_missing_header(start->names, image);
-	_cleanup_fd_ int fd = -1;
-	bool bitlocker = false;
-
-	if (!missing)
-		return 0;
-	fd = image_open_read(start->names->folder_fd, image);
-	if (fd >= 0)
-		image_bitlocker_read(
-			fd, namespace_image_options(start->names, image)->volume.start_bytes,
-			&bitlocker);
-	snprintf(start->reason, UNLOCK_REASON_BYTES, "%s",
-		 bitlocker ? "BitLocker volumes are not supported" : missing);
-	return -EINVAL;
-}
-
-static int start_image(struct start *start, const char *image)
-{
-	const struct image_options *options = namespace_image_options(start->names, image);
-	struct keys_given given = {.ask = true};
-	bool encrypted;
-	int r;
-
-	if (!wanted_now(start, options))
-		return 0;
-	r = node_encrypted(start->names, image, &encrypted);
-	if (r < 0) {
-		snprintf(start->reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
-		return r;
-	}
-	if (!encrypted)
-		return check_raw(start, image);
-	r = share_passphrase(start, options);
-	if (is_default(start, options))
-		given.passphrase = start->shared;
-	return r < 0 ? r : unlock_image(start->names, image, &given, start->reason);
-}
-
-static int unlock_listing(struct start *start, const struct listing *listing)
-{
-	for (size_t i = 0; i < listing->count; i++) {
-		const char *image = listing->entries[i].name;
-		int r = namespace_shadowed(start->names, image) ? 0 : start_image(start, image);
-
-		if (r < 0 && start->names->only)
-			return r;
-		if (r < 0)
-			log_warning("%s: stays locked: %s", namespace_volume(start->names, image),
-				    start->reason);
-	}
-	return 0;
-}
-
-int keys_unlock_all(struct names *names, char ret_reason[UNLOCK_REASON_BYTES])
-{
-	struct start start = {.names = names, .reason = ret_reason};
-	struct listing *listing;
-	int r = listing_new(names->folder_fd, names->only, &listing);
-
-	if (r < 0) {
-		snprintf(ret_reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
-		return r;
-	}
-	r = unlock_listing(&start, listing);
-	listing_free(listing);
-	if (start.shared)
-		passphrase_free(start.shared);
-	return r;
 }

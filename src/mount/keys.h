@@ -31,6 +31,9 @@ struct keys_given {
 
 int keys_unlock(struct names *names, const char *name, const struct keys_given *given,
 		char ret_reason[UNLOCK_REASON_BYTES]);
+/* The same by the name of the image. */
+int keys_unlock_image(struct names *names, const char *image, const struct keys_given *given,
+		      char ret_reason[UNLOCK_REASON_BYTES]);
 
 /*
  * Forgets the key, whatever the name means by now. 0, or negative errno: -ENOENT, -EALREADY if it

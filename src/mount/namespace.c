@@ -11,6 +11,7 @@
 
 #include "data/lane.h"
 #include "mount/listing.h"
+#include "mount/naming.h"
 #include "mount/node.h"
 #include "util/macros.h"
 
@@ -77,7 +78,7 @@ static void names_lookup(fuse_req_t request, fuse_ino_t parent, const char *name
 	struct node *node;
 	int r = -ENOENT;
 
-	name = namespace_image(names, name);
+	name = naming_image(names, name);
 	if (!is_folder(names, parent))
 		r = -ENOTDIR;
 	else if (!names->only || strcmp(names->only, name) == 0)
@@ -252,10 +253,10 @@ static void names_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off
 		return;
 	}
 	for (size_t i = (size_t)offset; i < listing->count + 2; i++) {
-		if (i >= 2 && namespace_shadowed(names, listing->entries[i - 2].name))
+		if (i >= 2 && naming_shadowed(names, listing->entries[i - 2].name))
 			continue;
 		const char *name = i < 2 ? dots[i]
-					 : namespace_volume(names, listing->entries[i - 2].name);
+					 : naming_volume(names, listing->entries[i - 2].name);
 		/* Inode numbers come with the lookup; here they only must not be 0. */
 		struct stat status = {.st_mode = i < 2 ? S_IFDIR : S_IFREG, .st_ino = 1};
 		size_t bytes_needed = fuse_add_direntry(request, bytes + used, size - used, name,
@@ -337,32 +338,6 @@ static int check_mountpoint(struct names *names, const char *source, const char 
 		return -EBUSY;
 	}
 	return 0;
-}
-
-const struct image_options *namespace_image_options(const struct names *names, const char *name)
-{
-	const struct table_entry *entry = table_find_image(&names->table, name);
-
-	return entry ? &entry->options : &names->options->image;
-}
-
-const char *namespace_image(const struct names *names, const char *volume)
-{
-	const struct table_entry *entry = table_find_volume(&names->table, volume);
-
-	return entry ? table_image_name(entry) : volume;
-}
-
-const char *namespace_volume(const struct names *names, const char *image)
-{
-	const struct table_entry *entry = table_find_image(&names->table, image);
-
-	return entry ? entry->volume : image;
-}
-
-bool namespace_shadowed(const struct names *names, const char *image)
-{
-	return strcmp(namespace_image(names, namespace_volume(names, image)), image) != 0;
 }
 
 /* An image that the table gives a path must be one of the folder; one that is missing may come. */

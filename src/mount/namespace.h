@@ -41,16 +41,6 @@ int namespace_open(struct names *names, const char *source, const char *mountpoi
 		   const struct mount_options *options, const struct table *table,
 		   const char **ret_reason);
 
-/* The options of an image of the folder: the table's, or those of the mount. */
-const struct image_options *namespace_image_options(const struct names *names, const char *name);
-
-/* The name of the image behind a name at the mount, and the other way round: the table's. */
-const char *namespace_image(const struct names *names, const char *volume);
-const char *namespace_volume(const struct names *names, const char *image);
-
-/* An image that cannot be seen at the mount: the table gives its name to another's volume. */
-bool namespace_shadowed(const struct names *names, const char *image);
-
 /*
  * Flushes and closes every volume that is still open. 0, or the negative errno of the first volume
  * that failed, whenever it was closed.

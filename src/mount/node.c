@@ -10,6 +10,7 @@
 #include "crypt/secret.h"
 #include "data/lane.h"
 #include "mount/namespace.h"
+#include "mount/naming.h"
 #include "mount/node_key.h"
 #include "util/log.h"
 #include "util/macros.h"
@@ -92,7 +93,7 @@ static int image_status(struct names *names, const char *name, struct stat *ret_
 uint64_t node_size(const struct names *names, const char *name, const struct volume_key *key,
 		   const struct stat *image)
 {
-	struct volume_options options = namespace_image_options(names, name)->volume;
+	struct volume_options options = naming_options(names, name)->volume;
 	const char *reason;
 	uint64_t size;
 
@@ -151,7 +152,7 @@ int node_find(struct names *names, const char *name, uint64_t lookups, struct no
 
 static int volume_start(struct names *names, struct node *node, const char **ret_reason)
 {
-	struct volume_options options = namespace_image_options(names, node->name)->volume;
+	struct volume_options options = naming_options(names, node->name)->volume;
 	const struct image *image = &node->volume.image;
 	int r;
 
@@ -166,7 +167,7 @@ static int volume_start(struct names *names, struct node *node, const char **ret
 static int volume_open_checked(struct names *names, struct node *node, bool read_only,
 			       const char **ret_reason)
 {
-	bool reads = read_only || namespace_image_options(names, node->name)->volume.read_only;
+	bool reads = read_only || naming_options(names, node->name)->volume.read_only;
 	int r = image_open(names->folder_fd, node->name, reads ? IMAGE_READ_ONLY : 0,
 			   &node->volume.image, ret_reason);
 

@@ -7,6 +7,7 @@
 #include "image/type.h"
 #include "mount/content.h"
 #include "mount/namespace.h"
+#include "mount/naming.h"
 #include "mount/node.h"
 #include "util/macros.h"
 
@@ -17,7 +18,7 @@ static bool header_decides(const struct image_options *options)
 
 int node_encrypted(const struct names *names, const char *name, bool *ret_encrypted)
 {
-	const struct image_options *options = namespace_image_options(names, name);
+	const struct image_options *options = naming_options(names, name);
 	_cleanup_fd_ int fd = -1;
 	enum image_type type;
 	int r;
@@ -38,7 +39,7 @@ int node_encrypted(const struct names *names, const char *name, bool *ret_encryp
 
 const char *node_key_missing_header(const struct names *names, const char *name)
 {
-	const struct image_options *options = namespace_image_options(names, name);
+	const struct image_options *options = naming_options(names, name);
 	bool meant = names->only || options != &names->options->image;
 
 	return header_decides(options) && meant && options->keyfile
@@ -62,7 +63,7 @@ static int check_identity(const struct node *node, const struct luks_identity *n
 
 static int check_raw(const struct names *names, const struct node *node, const char **ret_reason)
 {
-	const struct image_options *options = namespace_image_options(names, node->name);
+	const struct image_options *options = naming_options(names, node->name);
 	const struct image *image = &node->volume.image;
 	struct volume_options window = options->volume;
 	char type[CONTENT_TYPE_BYTES];
@@ -88,7 +89,7 @@ static int check_raw(const struct names *names, const struct node *node, const c
 int node_key_choose(const struct names *names, const struct node *node,
 		    const struct volume_key **ret_key, const char **ret_reason)
 {
-	const struct image_options *options = namespace_image_options(names, node->name);
+	const struct image_options *options = naming_options(names, node->name);
 	struct luks_identity identity;
 	bool encrypted = options->kind != KIND_RAW;
 	int r = luks_identity_read(node->volume.image.direct_fd, options->volume.start_bytes,

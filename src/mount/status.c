@@ -8,6 +8,7 @@
 
 #include "mount/listing.h"
 #include "mount/namespace.h"
+#include "mount/naming.h"
 #include "mount/node.h"
 #include "mount/node_key.h"
 #include "util/macros.h"
@@ -82,7 +83,7 @@ static struct json_object *closed_json(const struct names *names, const char *na
 				       const struct volume_key *key,
 				       const struct volume_counters *counters)
 {
-	return volume_json(namespace_volume(names, name),
+	return volume_json(naming_volume(names, name),
 			   is_locked(names, name, key) ? "locked" : "closed",
 			   closed_size(names, name, key), counters);
 }
@@ -91,7 +92,7 @@ static struct json_object *node_json(const struct names *names, const struct nod
 {
 	if (node->opens == 0)
 		return closed_json(names, node->name, node->key, node->volume.counters);
-	return volume_json(namespace_volume(names, node->name),
+	return volume_json(naming_volume(names, node->name),
 			   node->volume.failed ? "failed" : "open", node->volume.size_bytes,
 			   node->volume.counters);
 }
@@ -138,8 +139,7 @@ void namespace_status(struct names *names, struct json_object *status)
 			listing_take(listing, walk.nodes[i]->name);
 	}
 	for (size_t i = 0; listing && i < listing->count; i++)
-		if (!listing->entries[i].taken &&
-		    !namespace_shadowed(names, listing->entries[i].name))
+		if (!listing->entries[i].taken && !naming_shadowed(names, listing->entries[i].name))
 			json_object_array_add(
 				volumes, closed_json(names, listing->entries[i].name, NULL, NULL));
 	if (listing)

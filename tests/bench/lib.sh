@@ -78,6 +78,14 @@ loop_down() {
     way=
 }
 
+# FUSE over io_uring is off until somebody switches it on; as it was when the benchmark ends.
+enable_uring() {
+    local switch=/sys/module/fuse/parameters/enable_uring
+    [[ -e $switch ]] || stop "this kernel has no FUSE over io_uring (Linux 6.14)"
+    later "echo $(cat $switch) >$switch"
+    echo 1 >$switch
+}
+
 # What makes figures worthless is said before them.
 machine_say() {
     echo "machine: $(nproc) CPUs, $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo)," \
