@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "crypt/secret.h"
@@ -12,14 +13,24 @@
 /* Blocks of the cipher in the 512 bytes that a sector number counts. */
 #define BLOCKS_PER_SECTOR (512 / CIPHER_BLOCK_BYTES)
 
+/* For as long as the process lives. */
+static OSSL_PROVIDER *legacy;
+
+static void legacy_load(void)
+{
+	legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
+}
+
 /* The kernel's names are aliases of OpenSSL's; the old ones are in its legacy provider. */
 static EVP_MD *hash_find(const char *name)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	EVP_MD *hash = EVP_MD_fetch(NULL, name, NULL);
 
-	if (!hash && OSSL_PROVIDER_try_load(NULL, "legacy", 1))
-		hash = EVP_MD_fetch(NULL, name, NULL);
-	return hash;
+	if (hash)
+		return hash;
+	pthread_once(&once, legacy_load);
+	return EVP_MD_fetch(NULL, name, NULL);
 }
 
 static int essiv_init(struct iv *iv, const struct cipher_spec *spec, const uint8_t *key,
@@ -28,17 +39,18 @@ static int essiv_init(struct iv *iv, const struct cipher_spec *spec, const uint8
 	uint8_t salt[EVP_MAX_MD_SIZE];
 	unsigned salt_bytes;
 	EVP_MD *hash = hash_find(spec->iv_hash);
-	int r = -EIO;
+	int done, r = -EIO;
 
 	if (!hash) {
 		*ret_reason = "OpenSSL does not know the hash of essiv";
 		return -EOPNOTSUPP;
 	}
 	secret_begin();
-	if (EVP_Digest(key, key_bytes, salt, &salt_bytes, hash, NULL) == 1)
+	done = EVP_Digest(key, key_bytes, salt, &salt_bytes, hash, NULL);
+	secret_end();
+	if (done == 1)
 		r = cipher_new(spec->algorithm, CIPHER_ECB, salt, salt_bytes, &iv->cipher,
 			       ret_reason);
-	secret_end();
 	secret_wipe(salt, sizeof(salt));
 	EVP_MD_free(hash);
 	if (r == -EINVAL)

@@ -23,7 +23,8 @@ void secret_free(void *secret);
 
 /*
  * Between these two, in this thread, all that OpenSSL and libgcrypt allocate is secret: for making
- * cipher contexts. What was allocated so may be freed at any time.
+ * cipher contexts. What was allocated so may be freed at any time. Nothing that OpenSSL keeps for all
+ * (a fetched cipher, say) is to be made here: it would take the place of secrets.
  */
 void secret_begin(void);
 void secret_end(void);
