@@ -65,6 +65,9 @@ struct engine {
 	bool deep;
 };
 
+/* Whether a ring that takes IO_COMMAND can be made here: 0 or negative errno. */
+int engine_uring_probe(void);
+
 extern const struct engine engine_uring;
 extern const struct engine engine_threads;
 

@@ -32,15 +32,9 @@ enum {
 /* The poll of a linked pair; its completion says nothing that the read does not. */
 #define USER_DATA_POLL 0
 
-/* Commands of fuse-uring lie in the second half of an entry. */
-static unsigned ring_entries(const struct lane *lane)
+/* From the newest kernels to the oldest: 6.1, 5.19, and whatever has io_uring. */
+static int ring_make(struct io_uring *ring, unsigned entries, unsigned more_flags)
 {
-	return lane->transport->commands ? IORING_SETUP_SQE128 : 0;
-}
-
-static int ring_init(struct lane *lane)
-{
-	/* From the newest kernels to the oldest: 6.1, 5.19, and whatever has io_uring. */
 	static const unsigned flags[] = {
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -49,8 +43,24 @@ static int ring_init(struct lane *lane)
 	int r = -EINVAL;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(flags) && r == -EINVAL; i++)
-		r = io_uring_queue_init(4 * lane->depth + 8, &lane->ring,
-					flags[i] | ring_entries(lane));
+		r = io_uring_queue_init(entries, ring, flags[i] | more_flags);
+	return r;
+}
+
+/* Commands of fuse-uring lie in the second half of an entry. */
+static int ring_init(struct lane *lane)
+{
+	return ring_make(&lane->ring, 4 * lane->depth + 8,
+			 lane->transport->commands ? IORING_SETUP_SQE128 : 0);
+}
+
+int engine_uring_probe(void)
+{
+	struct io_uring ring;
+	int r = ring_make(&ring, 8, IORING_SETUP_SQE128);
+
+	if (r == 0)
+		io_uring_queue_exit(&ring);
 	return r;
 }
 

@@ -66,15 +66,26 @@ static bool header_fits(const struct request *request)
 	       arguments_bytes(request) <= FUSE_URING_ARGUMENTS_BYTES;
 }
 
+/* Unmounted, or aborted: and so are all others. */
+static void uring_ended(struct request *request, int error)
+{
+	if (error != -ENOTCONN && error != -ECONNABORTED && error != -ECANCELED &&
+	    error != -ENOENT && error != -ENODEV)
+		log_error("fuse-uring: %s", strerror(-error));
+	request->lane->ended = true;
+	lane_give(request);
+}
+
 static void uring_received(struct io *io, int64_t result)
 {
 	struct request *request = CONTAINER_OF(io, struct request, io);
 	const struct fuse_in_header *in = in_of(request);
 
-	/* Unmounted, or aborted: and so are all others. */
-	if (result < 0) {
-		request->lane->ended = true;
-		lane_give(request);
+	/* Before the kernel has looked at it: the caller still waits. */
+	if (result == -ENOMEM || result == -EINTR || result == -EAGAIN) {
+		request->lane->engine->queue(request->lane, io);
+	} else if (result < 0) {
+		uring_ended(request, (int)result);
 	} else if (header_fits(request)) {
 		lane_received(request, in, header_of(request)->op_in, in->len);
 	} else {
@@ -125,21 +136,22 @@ static int uring_slow_reply(struct request *request, const struct iovec *iov, in
 {
 	size_t length = 0;
 	char *to;
+	int r = 0;
 
 	for (int i = 1; i < count; i++)
 		length += iov[i].iov_len;
 	memcpy(&request->out, iov[0].iov_base, sizeof(request->out));
+	request->slow_body = to = malloc(length + 1);
 	request->slow_length = length;
-	request->slow_body = to = length ? malloc(length) : NULL;
-	if (length > request->lane->lanes->payload_bytes || (length && !to)) {
-		request->out.error = -ENOMEM;
+	if (length > request->lane->lanes->payload_bytes || !to) {
+		request->out.error = r = -ENOMEM;
 		request->slow_length = 0;
 	} else {
 		for (int i = 1; i < count; i++)
 			to = mempcpy(to, iov[i].iov_base, iov[i].iov_len);
 	}
 	lane_post(request, slow_resume);
-	return 0;
+	return r;
 }
 
 /* Lane number n has the queues n, n + lanes, n + 2 * lanes, ..., and as many requests for each. */

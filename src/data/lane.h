@@ -89,7 +89,8 @@ struct lanes {
 	uint64_t memory_bytes; /* of all requests */
 	bool memory_locked;
 	sem_t started;
-	_Atomic bool ended; /* a lane has seen the end of the connection */
+	_Atomic bool ended;   /* a lane has seen the end of the connection */
+	_Atomic bool leaving; /* lanes_leave() */
 	/* Of transport dev: who watches /dev/fuse, or is about to. */
 	_Atomic(struct lane *) watcher;
 };
@@ -110,6 +111,12 @@ unsigned cpus_possible(void);
  * with the connection, and lanes_join() and lanes_destroy() are due.
  */
 int lanes_start(struct lanes *lanes);
+
+/*
+ * Has them end now, whatever is still to be replied to: for a transport that is a whole, of which
+ * not every lane could start. lanes_join() then waits for nobody.
+ */
+void lanes_leave(struct lanes *lanes);
 
 /* Waits until the file system is unmounted and every request of a lane has been replied to. */
 void lanes_join(struct lanes *lanes);

@@ -11,6 +11,8 @@
 
 /* All requests together, whatever the number of CPUs, unless the user wants more of them. */
 #define LANES_MEMORY_BYTES (48 * MIB)
+/* Of a queue of fuse-uring, as long as there are not too many queues. */
+#define QUEUE_REQUESTS 4u
 
 /* Of one request: the transport's headroom, the buffer, the edge. */
 static size_t request_bytes(const struct lanes *lanes)
@@ -81,7 +83,7 @@ static void lane_serve(struct lane *lane)
 {
 	for (;;) {
 		lane->transport->receive(lane);
-		if (lane->ended && lane->busy == 0)
+		if (lane->lanes->leaving || (lane->ended && lane->busy == 0))
 			break;
 		lane->engine->wait(lane);
 	}
@@ -105,20 +107,25 @@ static void *lane_run(void *data)
 	return NULL;
 }
 
-/* A queue for each CPU, and at least one request for each queue: the payload gives way. */
+/*
+ * A queue for each CPU, and some requests for each queue: a slow one keeps its place there. The
+ * payload gives way.
+ */
 static void plan_queues(struct lanes *lanes, unsigned cpus)
 {
-	unsigned each;
+	uint64_t queues, least;
 
 	lanes->queues = cpus;
 	if (lanes->count == 0)
 		lanes->count = (unsigned)min_u64(cpus, LANES_DEFAULT);
 	lanes->count = (unsigned)min_u64(lanes->count, cpus);
+	/* The first lanes have a queue more than the last where the CPUs do not divide. */
+	queues = (cpus + lanes->count - 1) / lanes->count;
+	least = max_u64(queues,
+			min_u64(QUEUE_REQUESTS * queues, LANES_REQUESTS_LIMIT / lanes->count));
 	if (lanes->depth == 0)
-		lanes->depth = LANES_REQUESTS_DEFAULT / lanes->count;
-	/* The last lanes have a queue less than the first where the CPUs do not divide. */
-	each = (cpus + lanes->count - 1) / lanes->count;
-	lanes->depth = (unsigned)max_u64(lanes->depth, each);
+		lanes->depth = (unsigned)max_u64(LANES_REQUESTS_DEFAULT / lanes->count, least);
+	lanes->depth = (unsigned)max_u64(lanes->depth, queues);
 }
 
 static void plan_lanes(struct lanes *lanes, unsigned cpus)
@@ -144,9 +151,9 @@ unsigned cpus_possible(void)
 
 int lanes_plan(struct lanes *lanes, unsigned cpus)
 {
-	uint64_t requests;
-	bool wanted = lanes->depth > 0;
+	uint64_t requests, wanted = lanes->depth;
 
+	wanted *= lanes->count ? lanes->count : min_u64(cpus, LANES_DEFAULT);
 	if (lanes->transport->whole)
 		plan_queues(lanes, cpus);
 	else
@@ -154,8 +161,10 @@ int lanes_plan(struct lanes *lanes, unsigned cpus)
 	requests = (uint64_t)lanes->count * lanes->depth;
 	if (requests > LANES_REQUESTS_LIMIT)
 		return -EINVAL;
+	lanes->leaving = false;
 	lanes->payload_bytes = REQUEST_PAYLOAD_BYTES;
-	if (!wanted && requests > LANES_REQUESTS_DEFAULT)
+	/* Who asks for more of them gets them whole. */
+	if (requests > wanted && requests > LANES_REQUESTS_DEFAULT)
 		lanes->payload_bytes = max_u64(
 			round_down(LANES_MEMORY_BYTES / requests, LANES_PAYLOAD_LEAST_BYTES),
 			LANES_PAYLOAD_LEAST_BYTES);
@@ -225,6 +234,13 @@ int lanes_start(struct lanes *lanes)
 		return r;
 	lanes_destroy(lanes);
 	return r;
+}
+
+void lanes_leave(struct lanes *lanes)
+{
+	lanes->leaving = true;
+	for (unsigned i = 0; i < lanes->running; i++)
+		lane_wake(&lanes->lanes[i]);
 }
 
 void lanes_join(struct lanes *lanes)

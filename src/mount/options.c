@@ -76,15 +76,30 @@ static const struct {
 
 /* For libfuse or the kernel, as they are. */
 static const char *const passed[] = {
-	"allow_other", "allow_root", "dev",         "nodev",   "suid",     "nosuid",
-	"exec",        "noexec",     "atime",       "noatime", "diratime", "nodiratime",
-	"relatime",    "norelatime", "strictatime", "sync",    "async",    "dirsync",
+	"allow_other", "allow_root", "dev",     "nodev", "suid",  "nosuid",  "exec",
+	"noexec",      "atime",      "noatime", "sync",  "async", "dirsync",
 };
 
 /* For mount(8), systemd and the admin: they stand in fstab, and nobody below needs them. */
 static const char *const ignored[] = {
-	"defaults", "rw",     "auto",  "noauto", "nofail",  "user",
-	"users",    "nouser", "owner", "group",  "_netdev", "default_permissions",
+	"defaults",
+	"rw",
+	"auto",
+	"noauto",
+	"nofail",
+	"user",
+	"users",
+	"nouser",
+	"owner",
+	"group",
+	"_netdev",
+	"default_permissions",
+	/* Times are the image's; libfuse does not know these. */
+	"diratime",
+	"nodiratime",
+	"relatime",
+	"norelatime",
+	"strictatime",
 };
 
 static bool listed(const char *const *names, size_t count, const char *name, size_t length)

@@ -115,6 +115,12 @@ static int plan(struct session *session, const struct engine *engine,
 	return lanes_plan(lanes, cpus_possible());
 }
 
+static int plan_refused(char **ret_error)
+{
+	error_text(ret_error, "lanes= times depth= may be %d at most", LANES_REQUESTS_LIMIT);
+	return -EINVAL;
+}
+
 static ssize_t init_read(int fd, char bytes[INIT_BYTES])
 {
 	ssize_t length;
@@ -129,10 +135,9 @@ static ssize_t init_read(int fd, char bytes[INIT_BYTES])
 static int fuse_handshake(struct session *session, char **ret_error)
 {
 	struct lanes *lanes = &session->lanes;
-	char bytes[INIT_BYTES];
+	_Alignas(8) char bytes[INIT_BYTES];
 	struct fuse_buf buffer = {.mem = bytes};
 	ssize_t length = init_read(lanes->fuse_fd, bytes);
-	int r = 0;
 
 	if (length < (ssize_t)sizeof(struct fuse_in_header))
 		return length < 0 ? (int)length : -EPROTO;
@@ -143,13 +148,13 @@ static int fuse_handshake(struct session *session, char **ret_error)
 					      "enable_uring)");
 			return -EOPNOTSUPP;
 		}
-		r = plan(session, lanes->engine, &transport_dev);
+		if (plan(session, lanes->engine, &transport_dev) < 0)
+			return plan_refused(ret_error);
 	}
 	slow_accept_uring(lanes->transport->commands);
 	buffer.size = (size_t)length;
-	if (r == 0)
-		fuse_session_process_buf(session->fuse, &buffer);
-	return r < 0 ? r : fuse_session_exited(session->fuse) ? -EPROTO : 0;
+	fuse_session_process_buf(session->fuse, &buffer);
+	return fuse_session_exited(session->fuse) ? -EPROTO : 0;
 }
 
 /*
@@ -229,10 +234,11 @@ static int start_serving(struct session *session, char **ret_error)
 
 	if (r < 0)
 		return r;
-	if (session->lanes.transport->commands)
-		r = slow_listen(&session->slow, session->lanes.fuse_fd);
-	if (r == 0)
-		r = serve(session);
+	r = serve(session);
+	session->refused = r < 0 && session->lanes.transport->whole;
+	if (r == 0 && session->lanes.transport->commands)
+		r = slow_listen(&session->slow, session->lanes.fuse_fd,
+				session->lanes.payload_bytes);
 	if (r < 0 && options->engine)
 		error_text(ret_error, "engine=%s: %s", options->engine->name, strerror(-r));
 	if (r == 0) {
@@ -241,6 +247,8 @@ static int start_serving(struct session *session, char **ret_error)
 	}
 	if (r < 0) {
 		session_unmount(session);
+		/* Whoever looks at the mount already keeps the connection: nobody waits for him. */
+		lanes_leave(&session->lanes);
 		lanes_join(&session->lanes);
 		slow_stop(&session->slow);
 		lanes_destroy(&session->lanes);
@@ -275,6 +283,16 @@ static int mount_once(struct session *session, char **ret_error)
 	return r;
 }
 
+/* Unless the user wants one: fuse-uring where its ring can be made, and every queue has requests.
+ */
+static int plan_best(struct session *session, const struct engine *engine)
+{
+	if (engine->deep && engine_uring_probe() == 0 &&
+	    plan(session, engine, &transport_uring) == 0)
+		return 0;
+	return plan(session, engine, &transport_dev);
+}
+
 /*
  * Whether FUSE over io_uring works is known only when the kernel has been told that we speak it,
  * and then waits for it: if it does not, the mount is made anew without.
@@ -283,32 +301,28 @@ static int mount_and_serve(struct session *session, char **ret_error)
 {
 	const struct mount_options *options = session->options;
 	const struct engine *engine = options->engine ? options->engine : &engine_uring;
-	const struct transport *transport = options->transport ? options->transport
-					    : engine->deep     ? &transport_uring
-							       : &transport_dev;
 	int r;
 
-	if (transport->commands && !engine->deep) {
+	if (options->transport && options->transport->commands && !engine->deep) {
 		error_text(ret_error, "transport=fuse-uring needs engine=io_uring");
 		return -EINVAL;
 	}
-	r = plan(session, engine, transport);
-	if (r < 0) {
-		error_text(ret_error, "lanes= times depth= may be %d at most",
-			   LANES_REQUESTS_LIMIT);
-		return r;
-	}
+	r = options->transport ? plan(session, engine, options->transport)
+			       : plan_best(session, engine);
+	if (r < 0)
+		return plan_refused(ret_error);
 	r = mount_once(session, ret_error);
-	if (r == 0 || options->transport || !session->lanes.transport->whole)
+	if (r == 0 || options->transport || !session->refused)
 		return r;
 	log_line(LOG_DEBUG, "%s: fuse-uring: %s; transport dev", session->mountpoint, strerror(-r));
 	fuse_session_destroy(session->fuse);
 	session->fuse = NULL;
+	fuse_said[0] = '\0';
 	auto_unmount_stop();
 	free(*ret_error);
 	*ret_error = NULL;
 	r = plan(session, engine, &transport_dev);
-	return r < 0 ? r : mount_once(session, ret_error);
+	return r < 0 ? plan_refused(ret_error) : mount_once(session, ret_error);
 }
 
 /* A table that cannot be read is an error of its own: it would leave images as the mount has them.

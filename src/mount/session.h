@@ -25,6 +25,7 @@ struct session {
 	struct control control;
 	struct slow_queue slow;
 	struct fuse_session *fuse;
+	bool refused; /* the kernel, or this machine, did not go on with fuse-uring */
 };
 
 /*

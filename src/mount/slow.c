@@ -10,6 +10,7 @@
 
 #include "data/fuse_uring_abi.h"
 #include "data/lane.h"
+#include "util/log.h"
 
 /* A copy of a slow request. */
 struct slow {
@@ -166,6 +167,7 @@ static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct request *request = current ? current->request : NULL;
 	ssize_t length = 0;
+	int r;
 
 	if (!current)
 		init_amend(iov, count);
@@ -174,36 +176,51 @@ static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
 		return writev(current ? current->fuse_fd : fd, iov, count);
 	for (int i = 0; i < count; i++)
 		length += iov[i].iov_len;
-	request->lane->transport->slow_reply(request, iov, count);
-	return length;
+	r = request->lane->transport->slow_reply(request, iov, count);
+	if (r == 0)
+		return length;
+	errno = -r;
+	return -1;
 }
 
 /*
  * With fuse-uring, FORGET and INTERRUPT still come through /dev/fuse. Nobody waits for a reply to
  * them; the thread ends with the connection.
  */
+static bool listen_once(struct slow_queue *queue, char *bytes, size_t room)
+{
+	const struct fuse_in_header *in = (const void *)bytes;
+	ssize_t length = read(queue->fuse_fd, bytes, room);
+	struct iovec whole = {bytes, length > 0 ? (size_t)length : 0};
+
+	if (length < 0 && errno != EINTR && errno != EAGAIN && errno != ENOENT) {
+		if (errno != ENODEV && errno != ECONNABORTED)
+			log_error("/dev/fuse: read: %s", strerror(errno));
+		return false;
+	}
+	if (whole.iov_len >= sizeof(*in) && in->opcode != FUSE_INTERRUPT)
+		slow_put(&whole, 1, queue->fuse_fd, NULL, queue);
+	return true;
+}
+
+/* The kernel wants room for the largest request, whatever comes; what is not used is not there. */
 static void *listen_run(void *data)
 {
 	struct slow_queue *queue = data;
-	char bytes[FUSE_MIN_READ_BUFFER];
+	size_t room = FUSE_MIN_READ_BUFFER + queue->payload_bytes;
+	char *bytes = malloc(room);
 
 	pthread_setname_np(pthread_self(), "forget");
-	for (;;) {
-		struct iovec whole = {bytes, 0};
-		const struct fuse_in_header *in = (const void *)bytes;
-		ssize_t length = read(queue->fuse_fd, bytes, sizeof(bytes));
-
-		if (length < 0 && errno != EINTR && errno != EAGAIN && errno != ENOENT)
-			return NULL;
-		whole.iov_len = length > 0 ? (size_t)length : 0;
-		if (whole.iov_len >= sizeof(*in) && in->opcode != FUSE_INTERRUPT)
-			slow_put(&whole, 1, queue->fuse_fd, NULL, queue);
-	}
+	while (bytes && listen_once(queue, bytes, room))
+		;
+	free(bytes);
+	return NULL;
 }
 
-int slow_listen(struct slow_queue *queue, int fuse_fd)
+int slow_listen(struct slow_queue *queue, int fuse_fd, size_t payload_bytes)
 {
 	queue->fuse_fd = fuse_fd;
+	queue->payload_bytes = payload_bytes;
 	queue->listening = pthread_create(&queue->listener, NULL, listen_run, queue) == 0;
 	return queue->listening ? 0 : -EAGAIN;
 }

@@ -30,6 +30,7 @@ struct slow_queue {
 	bool ending;
 
 	int fuse_fd;
+	size_t payload_bytes;
 	pthread_t listener;
 	bool listening;
 };
@@ -51,7 +52,7 @@ int slow_put(const struct iovec *parts, unsigned count, int fuse_fd, struct requ
  * A thread that takes what comes through /dev/fuse beside the lanes, until the connection ends. 0
  * or negative errno. Before slow_stop(), which waits for it.
  */
-int slow_listen(struct slow_queue *queue, int fuse_fd);
+int slow_listen(struct slow_queue *queue, int fuse_fd, size_t payload_bytes);
 
 /* Whether the kernel offers FUSE over io_uring in its INIT; and whether our reply takes it. */
 bool slow_offers_uring(const struct fuse_in_header *init);

@@ -64,9 +64,14 @@ static void test_few_cpus_large_payloads(void **state)
 	assert_int_equal(lanes.depth, 24);
 	assert_int_equal(lanes.payload_bytes, REQUEST_PAYLOAD_BYTES);
 	plan(&lanes, &engine_uring, &transport_uring, 256);
+	/* Four for each of 32 queues. */
 	assert_int_equal(lanes.count, 8);
-	assert_int_equal(lanes.depth, 32);
-	assert_in_range(lanes.payload_bytes, 128 * KIB, 192 * KIB);
+	assert_int_equal(lanes.depth, 128);
+	assert_int_equal(lanes.payload_bytes, 32 * KIB);
+	/* A small depth does not make 256 requests of 1 MiB. */
+	lanes = (struct lanes){.engine = &engine_uring, .transport = &transport_uring, .depth = 1};
+	assert_int_equal(lanes_plan(&lanes, 256), 0);
+	assert_in_range(memory(&lanes), 1, 64 * MIB);
 }
 
 static void test_too_many(void **state)

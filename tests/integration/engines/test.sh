@@ -29,6 +29,19 @@ if [[ ${MODES[0]} == engine=io_uring* ]]; then
     expect_engine io_uring engine=io_uring
     expect_engine threads engine=threads
 fi
+# With fuse-uring, FORGET comes another way than requests: a thread waits for it as long as the mount
+# is there.
+if [[ ${MODES[0]} == *fuse-uring ]]; then
+    step "FORGET arrives"
+    volumes_mount "${MODES[0]}" "$folder" "$SCRATCH/v"
+    pid=$(daemon_pid "$SCRATCH/v")
+    bytes check v/a.img 1000 100000 $seed
+    stat v/a.img >/dev/null
+    echo 2 >/proc/sys/vm/drop_caches
+    stat v/a.img >/dev/null
+    grep -qx forget /proc/"$pid"/task/*/comm || fail "nobody waits for FORGET"
+    volumes_unmount "$SCRATCH/v"
+fi
 for error in EPERM ENOSYS; do
     step "io_uring forbidden by seccomp, $error"
     expect_engine threads engine=auto deny-io-uring $error

@@ -7,6 +7,12 @@ WRONG=(engine=nosuch engine= transport=nosuch discard=nosuch require=nosuch type
     lanes=0 lanes=x lanes=-1 lanes=1000000 depth=0 depth=x depth=-1 depth=1000000000
     start=x start=-1 length=0 length=x nosuch nosuch=1 engine)
 
+# Words of fstab that neither the kernel nor libfuse needs of us.
+check_words() {
+    volumes_mount defaults,relatime,diratime,strictatime,noatime,_netdev,nofail folder "$SCRATCH/v"
+    volumes_unmount "$SCRATCH/v"
+}
+
 check_wrong() {
     local option
     for option in "${WRONG[@]}"; do
@@ -97,6 +103,7 @@ image_mapped folder/mapped.img 8M
 image_sparse folder/sparse.img 8M
 step "wrong ones"
 check_wrong
+check_words
 check_help
 check_require_mapped
 for mode in "${MODES[@]}"; do

@@ -94,7 +94,7 @@ case_compare() { # NUMBER IMAGE
 }
 
 case_read() { # NUMBER IMAGE
-    case_mount "$1" "$2" || { echo "platterfs cannot open what the kernel wrote" && return; }
+    case_mount "$1" "$2" 2>refusal || { echo "platterfs cannot open what the kernel wrote: $(cat refusal)" && return; }
     bytes check "v/$2" 0 $LENGTH $SEED 2>check || echo "platterfs reads something else: $(cat check)"
     volumes_unmount "$SCRATCH/v"
 }
