@@ -157,9 +157,13 @@ static struct sectors *sectors_make(size_t i, uint32_t sector_size, bool large, 
 	strcpy(key.spec, specs[i].spec);
 	for (uint32_t j = 0; j < key.key_bytes; j++)
 		key.key[j] = (uint8_t)(j * 7 + i);
-	if (sectors_new(&key, lanes, &sectors, &reason) < 0)
+	if (sectors_new(&key, lanes, &sectors, &reason) == 0)
+		return sectors;
+	/* A build without it says so; whoever has it may not skip. */
+	if (!strstr(reason, "which this build is without"))
 		fail_msg("%s: %s", key.spec, reason);
-	return sectors;
+	print_message("SKIP PART: %s: %s\n", key.spec, reason);
+	return NULL;
 }
 
 static void check_batches(size_t i, uint32_t sector_size, bool large)
@@ -168,6 +172,8 @@ static void check_batches(size_t i, uint32_t sector_size, bool large)
 	struct sectors *sectors = sectors_make(i, sector_size, large, 2);
 	const uint64_t offset = 5 * 4096;
 
+	if (!sectors)
+		return;
 	for (size_t j = 0; j < BYTES; j++)
 		plain[j] = (uint8_t)(j >> 9 ^ j);
 	memcpy(whole, plain, BYTES);
