@@ -49,6 +49,12 @@ initrd_make() { # FILE
 # Goes on in the background: vm_wait must follow. The console is in $SCRATCH/NAME.console.log.
 vm_start() { # NAME SHARE SECONDS [QEMU-ARGUMENT...]
     local fs=local,security_model=none,multidevs=remap
+    # The guest's modules are mounted there, on the host's read-only root; a host without a kernel of
+    # its own, a container say, does not have it.
+    if [[ ! -d /lib/modules ]]; then
+        mkdir /lib/modules
+        undo "rmdir /lib/modules"
+    fi
     initrd_make "$1.initrd"
     rm -f "$2/.result"
     timeout "$3" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 1 -m 1024 \
