@@ -98,11 +98,10 @@ struct lanes {
 /*
  * Before INIT, which must tell the kernel of it: how many lanes and requests, and how large the
  * payload of one may be, so that all together stay within LANES_MEMORY_BYTES unless the caller
- * wants more of them. `cpus` are those that there may ever be. 0, or -EINVAL for more requests than
- * LANES_REQUESTS_LIMIT.
+ * wants more of them. `possible` CPUs may ever be there, and have a queue of fuse-uring each; for
+ * those `online` there are lanes. 0, or -EINVAL for more requests than LANES_REQUESTS_LIMIT.
  */
-int lanes_plan(struct lanes *lanes, unsigned cpus);
-unsigned cpus_possible(void);
+int lanes_plan(struct lanes *lanes, unsigned possible, unsigned online);
 
 /*
  * Starts the threads; returns when they serve. 0 or negative errno, and nothing runs then: -EPERM

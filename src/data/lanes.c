@@ -111,16 +111,16 @@ static void *lane_run(void *data)
  * A queue for each CPU, and some requests for each queue: a slow one keeps its place there. The
  * payload gives way.
  */
-static void plan_queues(struct lanes *lanes, unsigned cpus)
+static void plan_queues(struct lanes *lanes, unsigned possible, unsigned online)
 {
 	uint64_t queues, least;
 
-	lanes->queues = cpus;
+	lanes->queues = possible;
 	if (lanes->count == 0)
-		lanes->count = (unsigned)min_u64(cpus, LANES_DEFAULT);
-	lanes->count = (unsigned)min_u64(lanes->count, cpus);
+		lanes->count = (unsigned)min_u64(online, LANES_DEFAULT);
+	lanes->count = (unsigned)min_u64(lanes->count, possible);
 	/* The first lanes have a queue more than the last where the CPUs do not divide. */
-	queues = (cpus + lanes->count - 1) / lanes->count;
+	queues = (possible + lanes->count - 1) / lanes->count;
 	least = max_u64(queues,
 			min_u64(QUEUE_REQUESTS * queues, LANES_REQUESTS_LIMIT / lanes->count));
 	if (lanes->depth == 0)
@@ -128,11 +128,11 @@ static void plan_queues(struct lanes *lanes, unsigned cpus)
 	lanes->depth = (unsigned)max_u64(lanes->depth, queues);
 }
 
-static void plan_lanes(struct lanes *lanes, unsigned cpus)
+static void plan_lanes(struct lanes *lanes, unsigned online)
 {
 	if (lanes->engine->deep) {
 		if (lanes->count == 0)
-			lanes->count = (unsigned)min_u64(cpus, LANES_DEFAULT);
+			lanes->count = (unsigned)min_u64(online, LANES_DEFAULT);
 		if (lanes->depth == 0)
 			lanes->depth = (unsigned)max_u64(LANES_REQUESTS_DEFAULT / lanes->count, 1);
 		return;
@@ -144,20 +144,15 @@ static void plan_lanes(struct lanes *lanes, unsigned cpus)
 	lanes->depth = 1;
 }
 
-unsigned cpus_possible(void)
-{
-	return (unsigned)max_u64((uint64_t)sysconf(_SC_NPROCESSORS_CONF), 1);
-}
-
-int lanes_plan(struct lanes *lanes, unsigned cpus)
+int lanes_plan(struct lanes *lanes, unsigned possible, unsigned online)
 {
 	uint64_t requests, wanted = lanes->depth;
 
-	wanted *= lanes->count ? lanes->count : min_u64(cpus, LANES_DEFAULT);
+	wanted *= lanes->count ? lanes->count : min_u64(online, LANES_DEFAULT);
 	if (lanes->transport->whole)
-		plan_queues(lanes, cpus);
+		plan_queues(lanes, possible, online);
 	else
-		plan_lanes(lanes, cpus);
+		plan_lanes(lanes, online);
 	requests = (uint64_t)lanes->count * lanes->depth;
 	if (requests > LANES_REQUESTS_LIMIT)
 		return -EINVAL;
@@ -192,7 +187,10 @@ static int lanes_init(struct lanes *lanes)
 
 void lanes_destroy(struct lanes *lanes)
 {
-	for (unsigned i = 0; lanes->lanes && i < lanes->count; i++)
+	/* A start that failed has done it. */
+	if (!lanes->lanes)
+		return;
+	for (unsigned i = 0; i < lanes->count; i++)
 		lane_destroy(&lanes->lanes[i]);
 	free(lanes->lanes);
 	lanes->lanes = NULL;

@@ -100,6 +100,11 @@ static __attribute__((format(printf, 2, 3))) void error_text(char **ret_error, c
 	va_end(arguments);
 }
 
+static unsigned cpus(int which)
+{
+	return (unsigned)max_u64((uint64_t)sysconf(which), 1);
+}
+
 static int plan(struct session *session, const struct engine *engine,
 		const struct transport *transport)
 {
@@ -112,7 +117,7 @@ static int plan(struct session *session, const struct engine *engine,
 	lanes->slow_data = &session->slow;
 	lanes->count = options->lanes;
 	lanes->depth = options->depth;
-	return lanes_plan(lanes, cpus_possible());
+	return lanes_plan(lanes, cpus(_SC_NPROCESSORS_CONF), cpus(_SC_NPROCESSORS_ONLN));
 }
 
 static int plan_refused(char **ret_error)

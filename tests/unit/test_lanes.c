@@ -9,7 +9,7 @@ static void plan(struct lanes *lanes, const struct engine *engine,
 		 const struct transport *transport, unsigned cpus)
 {
 	*lanes = (struct lanes){.engine = engine, .transport = transport};
-	assert_int_equal(lanes_plan(lanes, cpus), 0);
+	assert_int_equal(lanes_plan(lanes, cpus, cpus), 0);
 }
 
 static uint64_t memory(const struct lanes *lanes)
@@ -45,7 +45,7 @@ static void test_every_queue_is_served(void **state)
 					      .transport = &transport_uring,
 					      .count = wanted};
 
-			assert_int_equal(lanes_plan(&lanes, cpus), 0);
+			assert_int_equal(lanes_plan(&lanes, cpus, cpus), 0);
 			assert_int_equal(lanes.queues, cpus);
 			assert_in_range(lanes.count, 1, cpus);
 			/* Lane 0 has the most queues. */
@@ -70,8 +70,34 @@ static void test_few_cpus_large_payloads(void **state)
 	assert_int_equal(lanes.payload_bytes, 32 * KIB);
 	/* A small depth does not make 256 requests of 1 MiB. */
 	lanes = (struct lanes){.engine = &engine_uring, .transport = &transport_uring, .depth = 1};
-	assert_int_equal(lanes_plan(&lanes, 256), 0);
+	assert_int_equal(lanes_plan(&lanes, 256, 256), 0);
 	assert_in_range(memory(&lanes), 1, 64 * MIB);
+}
+
+/* A machine that may get more CPUs: queues for all of them, lanes for those that are there. */
+static void test_few_cpus_online(void **state)
+{
+	struct lanes lanes = {.engine = &engine_uring, .transport = &transport_uring};
+
+	assert_int_equal(lanes_plan(&lanes, 128, 2), 0);
+	assert_int_equal(lanes.queues, 128);
+	assert_int_equal(lanes.count, 2);
+	assert_in_range(memory(&lanes), 1, 64 * MIB);
+	lanes = (struct lanes){.engine = &engine_uring, .transport = &transport_dev};
+	assert_int_equal(lanes_plan(&lanes, 128, 2), 0);
+	assert_int_equal(lanes.count, 2);
+	assert_int_equal(lanes.depth, 24);
+}
+
+/* What docs/data-path.md says. */
+static void test_payloads(void **state)
+{
+	struct lanes lanes;
+
+	plan(&lanes, &engine_uring, &transport_uring, 8);
+	assert_int_equal(lanes.payload_bytes, 1 * MIB);
+	plan(&lanes, &engine_uring, &transport_uring, 64);
+	assert_int_equal(lanes.payload_bytes, 192 * KIB);
 }
 
 static void test_too_many(void **state)
@@ -79,7 +105,7 @@ static void test_too_many(void **state)
 	struct lanes lanes = {
 		.engine = &engine_uring, .transport = &transport_dev, .count = 1000, .depth = 1000};
 
-	assert_int_equal(lanes_plan(&lanes, 2), -EINVAL);
+	assert_int_equal(lanes_plan(&lanes, 2, 2), -EINVAL);
 }
 
 int main(void)
@@ -88,6 +114,8 @@ int main(void)
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_every_queue_is_served),
 		cmocka_unit_test(test_few_cpus_large_payloads),
+		cmocka_unit_test(test_few_cpus_online),
+		cmocka_unit_test(test_payloads),
 		cmocka_unit_test(test_too_many),
 	};
 
