@@ -59,12 +59,15 @@ check_daemon() { # what is in /proc, the log and a dump, with the volume open
     [[ -n $pid ]] || fail "no daemon"
     exec 8<>v/a.img
     marker_write v/a.img
+    # Decrypted in the daemon's buffers, and left there.
+    bytes read v/a.img 0 1048576 >/dev/null
     step "arguments, environment, log, a core dump, $mode"
     cat "/proc/$pid/cmdline" >cmdline
     cat "/proc/$pid/environ" >environ
     dump "$pid" daemon.core
     [[ $(stat -c %s daemon.core) -gt 100000 ]] || fail "no dump: $(cat gcore.out)"
     expect_no_key cmdline environ daemon.core ./*.log out err
+    if grep -aqF "$MARKER" daemon.core; then fail "plaintext in a core dump"; fi
     # The same memory that a dump leaves out is there for who may read all of it.
     check_locked "$pid"
     check_untraceable "$pid"
