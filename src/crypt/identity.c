@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/macros.h"
+#include "util/pages.h"
 
 /* LUKS1 on-disk format 1.2.3, struct luks_phdr: all before the keyslots. */
 #define LUKS1_BYTES 208
@@ -21,30 +22,6 @@
 static const unsigned char luks1_magic[] = {'L', 'U', 'K', 'S', 0xba, 0xbe, 0, 1};
 static const unsigned char luks2_magic[] = {'L', 'U', 'K', 'S', 0xba, 0xbe, 0, 2};
 static const unsigned char second_magic[] = {'S', 'K', 'U', 'L', 0xba, 0xbe, 0, 2};
-
-/* What is read of an image, into memory that direct I/O takes. */
-struct part {
-	char *pages;
-	char *bytes; /* the wanted ones; zeros where the image ends before */
-};
-
-static int part_read(int fd, uint64_t at, uint64_t length, struct part *ret_part)
-{
-	const uint64_t from = round_down(at, 4096), room = round_up(at + length, 4096) - from;
-	char *pages = aligned_alloc(4096, room + 4096);
-	int r;
-
-	if (!pages)
-		return -ENOMEM;
-	memset(pages, 0, room + 4096);
-	if (pread(fd, pages, room, (off_t)from) < 0) {
-		r = -errno;
-		free(pages);
-		return r;
-	}
-	*ret_part = (struct part){.pages = pages, .bytes = pages + (at - from)};
-	return 0;
-}
 
 static void add_text(EVP_MD_CTX *hash, struct json_object *object)
 {
@@ -86,7 +63,7 @@ static void add_metadata(EVP_MD_CTX *hash, struct json_object *metadata)
 static int add_luks2(EVP_MD_CTX *hash, int fd, uint64_t at, const char *binary)
 {
 	struct json_object *metadata;
-	struct part json;
+	struct pages json;
 	uint64_t bytes;
 	int r;
 
@@ -94,7 +71,7 @@ static int add_luks2(EVP_MD_CTX *hash, int fd, uint64_t at, const char *binary)
 	bytes = be64toh(bytes);
 	if (bytes <= LUKS2_BINARY_BYTES || bytes > LUKS2_LIMIT_BYTES)
 		return EVP_DigestUpdate(hash, binary, LUKS2_BINARY_BYTES) == 1 ? 0 : -EIO;
-	r = part_read(fd, at + LUKS2_BINARY_BYTES, bytes - LUKS2_BINARY_BYTES, &json);
+	r = pages_read(fd, at + LUKS2_BINARY_BYTES, bytes - LUKS2_BINARY_BYTES, &json);
 	if (r < 0)
 		return r;
 	json.bytes[bytes - LUKS2_BINARY_BYTES - 1] = '\0';
@@ -104,20 +81,20 @@ static int add_luks2(EVP_MD_CTX *hash, int fd, uint64_t at, const char *binary)
 	else
 		EVP_DigestUpdate(hash, json.bytes, bytes - LUKS2_BINARY_BYTES);
 	json_object_put(metadata);
-	free(json.pages);
+	free(json.memory);
 	return 0;
 }
 
 static int add_header(EVP_MD_CTX *hash, int fd, uint64_t at, bool *ret_luks)
 {
-	struct part first, second;
-	int r = part_read(fd, at, LUKS2_BINARY_BYTES, &first);
+	struct pages first, second;
+	int r = pages_read(fd, at, LUKS2_BINARY_BYTES, &first);
 
 	if (r < 0)
 		return r;
-	r = part_read(fd, at + LUKS2_SECOND_OFFSET, LUKS2_BINARY_BYTES, &second);
+	r = pages_read(fd, at + LUKS2_SECOND_OFFSET, LUKS2_BINARY_BYTES, &second);
 	if (r < 0) {
-		free(first.pages);
+		free(first.memory);
 		return r;
 	}
 	*ret_luks = true;
@@ -129,8 +106,8 @@ static int add_header(EVP_MD_CTX *hash, int fd, uint64_t at, bool *ret_luks)
 		r = add_luks2(hash, fd, at + LUKS2_SECOND_OFFSET, second.bytes);
 	else
 		*ret_luks = false;
-	free(first.pages);
-	free(second.pages);
+	free(first.memory);
+	free(second.memory);
 	return r;
 }
 

@@ -178,3 +178,16 @@ int program_run(const char *format, ...)
 	pid = program_start(words);
 	return pid < 0 ? -1 : program_wait(pid);
 }
+
+size_t unhex(const char *text, uint8_t *bytes)
+{
+	size_t length = strlen(text) / 2;
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned value;
+
+		assert_int_equal(sscanf(text + 2 * i, "%2x", &value), 1);
+		bytes[i] = (uint8_t)value;
+	}
+	return length;
+}

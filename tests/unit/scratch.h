@@ -48,4 +48,7 @@ int program_wait(pid_t pid);
 /* Both, for a line of words separated by single spaces; -1 if it is not there. */
 int program_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Hexadecimal digits to bytes; how many. */
+size_t unhex(const char *text, uint8_t *bytes);
+
 #endif

@@ -25,19 +25,6 @@ enum {
 
 static const char *const algorithms[] = {"xchacha12,aes", "xchacha20,aes"};
 
-static size_t unhex(const char *text, uint8_t *bytes)
-{
-	size_t length = strlen(text) / 2;
-
-	for (size_t i = 0; i < length; i++) {
-		unsigned value;
-
-		assert_int_equal(sscanf(text + 2 * i, "%2x", &value), 1);
-		bytes[i] = (uint8_t)value;
-	}
-	return length;
-}
-
 static void expect(const uint8_t *bytes, const char *expected)
 {
 	uint8_t expected_bytes[SECTOR_LIMIT_BYTES];

@@ -14,19 +14,6 @@
 #include "crypt/sector.h"
 #include "util/macros.h"
 
-static size_t unhex(const char *text, uint8_t *bytes)
-{
-	size_t length = strlen(text) / 2;
-
-	for (size_t i = 0; i < length; i++) {
-		unsigned value;
-
-		assert_int_equal(sscanf(text + 2 * i, "%2x", &value), 1);
-		bytes[i] = (uint8_t)value;
-	}
-	return length;
-}
-
 struct vector {
 	enum cipher_mode mode;
 	const char *key, *iv, *plain, *crypted;
