@@ -25,7 +25,6 @@
 enum {
 	SPIN_NS = 60000, /* how long */
 	SPIN_SCORE_MOST = 8,
-	SPIN_SCORE_PAYS = 4, /* of the last few, about so many found something */
 	SPIN_PROBE = 16
 };
 
@@ -65,14 +64,18 @@ int engine_uring_probe(void)
 }
 
 /*
- * Buffers are pinned once instead of for each request. Where that is not allowed (RLIMIT_MEMLOCK),
- * the same works without.
+ * Buffers are pinned once instead of for each request: those of all lanes, whose requests may be
+ * passed to this one. Where that is not allowed (RLIMIT_MEMLOCK), the same works without.
  */
 static void ring_register(struct lane *lane)
 {
-	struct iovec arena = {.iov_base = lane->arena, .iov_len = lane->arena_bytes};
+	const struct lanes *lanes = lane->lanes;
+	_cleanup_free_ struct iovec *arenas = calloc(lanes->count, sizeof(*arenas));
 
-	lane->ring_pinned = io_uring_register_buffers(&lane->ring, &arena, 1) == 0;
+	for (unsigned i = 0; arenas && i < lanes->count; i++)
+		arenas[i] = (struct iovec){lanes->lanes[i].arena, lanes->lanes[i].arena_bytes};
+	lane->ring_pinned = arenas &&
+			    io_uring_register_buffers(&lane->ring, arenas, lanes->count) == 0;
 }
 
 /* Reads of the inbox's eventfd are I/O like any other; there is always one waiting. */
@@ -115,10 +118,16 @@ static void ring_reserve(struct lane *lane, unsigned count)
 		io_uring_submit(&lane->ring);
 }
 
-static bool in_arena(const struct lane *lane, const void *bytes)
+/* The number of the lane whose arena it lies in; -1: of none. */
+static int arena_of(const struct lane *lane, const char *bytes)
 {
-	return (const char *)bytes >= lane->arena &&
-	       (const char *)bytes < lane->arena + lane->arena_bytes;
+	const struct lanes *lanes = lane->lanes;
+
+	for (unsigned i = 0; i < lanes->count; i++)
+		if (bytes >= lanes->lanes[i].arena &&
+		    bytes < lanes->lanes[i].arena + lanes->lanes[i].arena_bytes)
+			return (int)i;
+	return -1;
 }
 
 static void queue_transfer(struct lane *lane, struct io_uring_sqe *sqe, struct io *io)
@@ -126,18 +135,16 @@ static void queue_transfer(struct lane *lane, struct io_uring_sqe *sqe, struct i
 	uint64_t offset;
 	struct iovec rest = io_remaining(io, &offset);
 	unsigned length = (unsigned)rest.iov_len;
+	int arena = lane->ring_pinned ? arena_of(lane, rest.iov_base) : -1;
 
-	if (lane->ring_pinned && in_arena(lane, rest.iov_base)) {
-		if (io->kind == IO_READ)
-			io_uring_prep_read_fixed(sqe, io->fd, rest.iov_base, length, offset, 0);
-		else
-			io_uring_prep_write_fixed(sqe, io->fd, rest.iov_base, length, offset, 0);
-	} else {
-		if (io->kind == IO_READ)
-			io_uring_prep_read(sqe, io->fd, rest.iov_base, length, offset);
-		else
-			io_uring_prep_write(sqe, io->fd, rest.iov_base, length, offset);
-	}
+	if (io->kind == IO_READ && arena >= 0)
+		io_uring_prep_read_fixed(sqe, io->fd, rest.iov_base, length, offset, arena);
+	else if (io->kind == IO_READ)
+		io_uring_prep_read(sqe, io->fd, rest.iov_base, length, offset);
+	else if (arena >= 0)
+		io_uring_prep_write_fixed(sqe, io->fd, rest.iov_base, length, offset, arena);
+	else
+		io_uring_prep_write(sqe, io->fd, rest.iov_base, length, offset);
 	sqe->rw_flags = io->flags;
 }
 
@@ -209,11 +216,11 @@ static void uring_completed(struct lane *lane, const struct io_uring_cqe *cqe)
 		uring_queue(lane, io);
 }
 
+/* A lane to which nothing comes does not look for it. */
 static bool spin_pays(struct lane *lane)
 {
-	if (!lane->watching)
-		return false;
-	return lane->spin_score >= SPIN_SCORE_PAYS || ++lane->spin_waits % SPIN_PROBE == 0;
+	return lane->watching && lane->lanes->pace.way & PACE_SPIN &&
+	       (lane->spin_score > 0 || ++lane->spin_waits % SPIN_PROBE == 0);
 }
 
 /* Work of the kernel for this ring waits until we enter it; a flag in the ring says so. */
@@ -232,6 +239,8 @@ static bool ring_spin(struct lane *lane)
 			io_uring_get_events(&lane->ring);
 		else if (now_ns() > until)
 			break;
+		else
+			sched_yield();
 	}
 	return io_uring_cq_ready(&lane->ring) > 0;
 }

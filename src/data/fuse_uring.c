@@ -87,6 +87,8 @@ static void uring_received(struct io *io, int64_t result)
 	} else if (result < 0) {
 		uring_ended(request, (int)result);
 	} else if (header_fits(request)) {
+		/* There is a queue for each CPU. */
+		request->lane->cpu = request->queue;
 		lane_received(request, in, header_of(request)->op_in, in->len);
 	} else {
 		log_error("fuse-uring: a request of %u bytes with a payload of %u", in->len,
@@ -97,7 +99,24 @@ static void uring_received(struct io *io, int64_t result)
 	}
 }
 
-/* The reply's header takes the place of the request's; every body, that of the payload. */
+static void uring_commit(struct request *request)
+{
+	command_queue(request, FUSE_URING_COMMIT_AND_FETCH, header_of(request)->entry.commit_id,
+		      uring_received);
+}
+
+static struct lane *home_of(const struct request *request)
+{
+	struct lanes *lanes = request->lane->lanes;
+
+	return &lanes->lanes[request->queue % lanes->count];
+}
+
+/*
+ * The reply's header takes the place of the request's; every body, that of the payload. Who gives
+ * the reply back receives the next request with it: large ones may stay where they were passed to,
+ * where there is more room for the next; others go back to the lane of their queue.
+ */
 static void uring_reply(struct request *request, const void *body, size_t length)
 {
 	struct fuse_uring_header *header = header_of(request);
@@ -107,8 +126,10 @@ static void uring_reply(struct request *request, const void *body, size_t length
 	header->entry.payload_bytes = (uint32_t)length;
 	if (length > 0 && body != request->buffer)
 		memmove(request->buffer, body, length);
-	command_queue(request, FUSE_URING_COMMIT_AND_FETCH, header->entry.commit_id,
-		      uring_received);
+	if (request->large || request->lane == home_of(request))
+		uring_commit(request);
+	else
+		lane_pass(request, home_of(request), uring_commit);
 }
 
 static int uring_slow(struct request *request)
@@ -208,6 +229,7 @@ const struct transport transport_uring = {
 	.headroom_bytes = IMAGE_PAGE_BYTES,
 	.commands = true,
 	.whole = true,
+	.movable = true,
 	.start = uring_start,
 	.stop = uring_stop,
 	.receive = uring_receive,

@@ -8,6 +8,9 @@
 
 #include "data/volume.h"
 
+/* From so many bytes on, another lane is woken for a request: copying them takes longer. */
+#define SHARE_BYTES (128 * KIB)
+
 /* What a request can be: which arguments it has, and which story it is. */
 static const struct story {
 	size_t arguments_bytes;
@@ -84,6 +87,46 @@ static void slow_received(struct request *request)
 		request_reply(request, r, NULL, 0);
 }
 
+static bool is_large(const struct request *request)
+{
+	const struct fuse_read_in *read = request->arguments;
+	const struct fuse_write_in *write = request->arguments;
+
+	return (request->in->opcode == FUSE_READ && read->size >= SHARE_BYTES) ||
+	       (request->in->opcode == FUSE_WRITE && write->size >= SHARE_BYTES);
+}
+
+/* Which has the least to copy and to encrypt: this one, if no other has less. */
+static struct lane *least_loaded(struct lane *lane)
+{
+	struct lanes *lanes = lane->lanes;
+	struct lane *least = lane;
+
+	for (unsigned i = 0; i < lanes->running; i++)
+		if (lanes->lanes[i].large < least->large)
+			least = &lanes->lanes[i];
+	return least;
+}
+
+/*
+ * All requests of one client come to the lane of its CPU. Those that take longer than to wake
+ * another lane are shared out.
+ */
+static void request_start(struct request *request)
+{
+	struct lane *lane = request->lane, *least = lane;
+
+	request->large = lane->transport->movable && is_large(request);
+	if (request->large) {
+		least = least_loaded(lane);
+		least->large++;
+	}
+	if (least == lane)
+		request->start(request);
+	else
+		lane_pass(request, least, request->start);
+}
+
 void lane_received(struct request *request, const struct fuse_in_header *in, const void *arguments,
 		   uint64_t length)
 {
@@ -92,7 +135,10 @@ void lane_received(struct request *request, const struct fuse_in_header *in, con
 	request->in = in;
 	request->arguments = arguments;
 	request->volume = NULL;
+	request->large = false;
 	request->received_ns = now_ns();
+	atomic_store_explicit(&request->lane->served, request->lane->served + 1,
+			      memory_order_relaxed);
 	/* The kernel never sends less than a header; what it says of the length must be true. */
 	if (length < sizeof(*in) || in->len != length) {
 		lane_give(request);
@@ -109,7 +155,8 @@ void lane_received(struct request *request, const struct fuse_in_header *in, con
 		request_reply(request, -EINVAL, NULL, 0);
 	} else {
 		request->volume = volume_of(request->arguments);
-		story->start(request);
+		request->start = story->start;
+		request_start(request);
 	}
 }
 
@@ -139,6 +186,8 @@ void request_reply(struct request *request, int error, const void *body, uint32_
 {
 	if (request->volume)
 		count_reply(request, error);
+	if (request->large)
+		request->lane->large--;
 	/* include/linux/errno.h: from 512 on, errors are the kernel's own; FUSE refuses them. */
 	request->out.error = error <= -512 ? -EIO : error;
 	request->out.unique = request->in->unique;
@@ -224,6 +273,20 @@ void lane_post(struct request *request, void (*resume)(struct request *request))
 	lane->inbox = request;
 	pthread_mutex_unlock(&lane->inbox_mutex);
 	lane_wake(lane);
+}
+
+static void pass_arrived(struct request *request)
+{
+	request->lane->busy++;
+	request->passed(request);
+}
+
+void lane_pass(struct request *request, struct lane *to, void (*resume)(struct request *request))
+{
+	request->lane->busy--;
+	request->lane = to;
+	request->passed = resume;
+	lane_post(request, pass_arrived);
 }
 
 void lane_inbox(struct lane *lane)

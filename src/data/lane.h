@@ -9,9 +9,11 @@
 
 #include <liburing.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "data/pace.h"
 #include "data/request.h"
 #include "data/transport.h"
 #include "util/macros.h"
@@ -47,14 +49,21 @@ struct lane {
 	bool watching;      /* one of them waits for /dev/fuse, on this lane's ring */
 	bool ended;         /* unmounted: no more requests will come */
 
-	_Atomic bool full;   /* has no free request */
-	_Atomic bool asleep; /* in the engine's wait, for another lane that has work to share */
+	/* Pace. */
+	_Atomic uint64_t served; /* requests; written by this lane only */
+	int cpu;                 /* that the last request came from; -1: unknown */
+	int staying;             /* CPU that the thread is bound to; -1: where it may be anyway */
+	cpu_set_t anywhere;      /* where that is */
+
+	_Atomic unsigned large; /* requests of SHARE_BYTES and more that it is busy with */
+	_Atomic bool full;      /* has no free request */
+	_Atomic bool asleep;    /* in the engine's wait, for another lane that has work to share */
 
 	/* Engine io_uring. */
 	struct io_uring ring;
 	bool ring_pinned; /* the arena is registered as buffer 0 */
 	struct io inbox_io;
-	unsigned spin_score; /* how often spinning has paid lately */
+	unsigned spin_score; /* how often spinning has found something lately */
 	unsigned spin_waits; /* waits without, for the next probe */
 
 	/* Engine threads. */
@@ -91,6 +100,7 @@ struct lanes {
 	sem_t started;
 	_Atomic bool ended;   /* a lane has seen the end of the connection */
 	_Atomic bool leaving; /* lanes_leave() */
+	struct pace pace;
 	/* Of transport dev: who watches /dev/fuse, or is about to. */
 	_Atomic(struct lane *) watcher;
 };
@@ -150,6 +160,9 @@ uint64_t now_ns(void);
 
 /* From any thread: makes it turn. */
 void lane_wake(struct lane *lane);
+
+/* The request, which this lane has, becomes that of `to`, and goes on there. */
+void lane_pass(struct request *request, struct lane *to, void (*resume)(struct request *request));
 
 /* From any thread: `resume` will be called in the request's own lane. */
 void lane_post(struct request *request, void (*resume)(struct request *request));

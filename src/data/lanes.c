@@ -21,6 +21,22 @@ static size_t request_bytes(const struct lanes *lanes)
 	       REQUEST_EDGE_BYTES;
 }
 
+/* NULL if there is not so much memory. */
+static char *arena_make(size_t bytes)
+{
+	char *arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (arena == MAP_FAILED)
+		return NULL;
+	/* Plaintext of encrypted volumes passes through it. */
+	madvise(arena, bytes, MADV_DONTDUMP);
+	/* The kernel looks its pages up for every payload it copies. */
+	madvise(arena, bytes, MADV_HUGEPAGE);
+	/* Now, not at the first request. What is refused here, comes with the first touch. */
+	madvise(arena, bytes, MADV_POPULATE_WRITE);
+	return arena;
+}
+
 static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
 {
 	size_t bytes = request_bytes(lanes);
@@ -34,14 +50,9 @@ static int lane_init(struct lane *lane, struct lanes *lanes, unsigned number)
 	lane->inbox_fd = eventfd(0, EFD_CLOEXEC);
 	lane->requests = calloc(lane->depth, sizeof(*lane->requests));
 	lane->arena_bytes = bytes * lane->depth;
-	lane->arena = mmap(NULL, lane->arena_bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (lane->arena == MAP_FAILED)
-		lane->arena = NULL;
+	lane->arena = arena_make(lane->arena_bytes);
 	if (!lane->arena || !lane->requests || lane->inbox_fd < 0)
 		return -ENOMEM;
-	/* Plaintext of encrypted volumes passes through it. */
-	madvise(lane->arena, lane->arena_bytes, MADV_DONTDUMP);
 	lanes->memory_locked &= mlock(lane->arena, lane->arena_bytes) == 0;
 	for (unsigned i = 0; i < lane->depth; i++) {
 		struct request *request = &lane->requests[i];
@@ -79,9 +90,44 @@ static int lane_start(struct lane *lane)
 	return r;
 }
 
+static uint64_t lanes_served(struct lanes *lanes)
+{
+	uint64_t served = 0;
+
+	for (unsigned i = 0; i < lanes->running; i++)
+		served += atomic_load_explicit(&lanes->lanes[i].served, memory_order_relaxed);
+	return served;
+}
+
+/* Where it may not be bound, a lane goes on where it is. */
+static void lane_move(struct lane *lane, int cpu)
+{
+	cpu_set_t one;
+
+	lane->staying = cpu;
+	CPU_ZERO(&one);
+	if (cpu >= 0)
+		CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), cpu >= 0 ? &one : &lane->anywhere);
+}
+
+static void lane_pace(struct lane *lane)
+{
+	struct pace *pace = &lane->lanes->pace;
+	uint64_t now = now_ns();
+	int cpu;
+
+	if (pace_due(pace, now))
+		pace_step(pace, now, lanes_served(lane->lanes));
+	cpu = pace->way & PACE_STAY ? lane->cpu : -1;
+	if (cpu != lane->staying)
+		lane_move(lane, cpu);
+}
+
 static void lane_serve(struct lane *lane)
 {
 	for (;;) {
+		lane_pace(lane);
 		lane->transport->receive(lane);
 		if (lane->lanes->leaving || (lane->ended && lane->busy == 0))
 			break;
@@ -98,6 +144,8 @@ static void *lane_run(void *data)
 	snprintf(name, sizeof(name), "lane-%u", lane->number);
 	pthread_setname_np(pthread_self(), name);
 	log_keep();
+	lane->cpu = lane->staying = -1;
+	sched_getaffinity(0, sizeof(lane->anywhere), &lane->anywhere);
 	r = lane->start_result = lane_start(lane);
 	sem_post(&lane->lanes->started);
 	if (r == 0) {
@@ -157,6 +205,7 @@ int lanes_plan(struct lanes *lanes, unsigned possible, unsigned online)
 	if (requests > LANES_REQUESTS_LIMIT)
 		return -EINVAL;
 	lanes->leaving = false;
+	pace_init(&lanes->pace, lanes->transport->commands);
 	lanes->payload_bytes = REQUEST_PAYLOAD_BYTES;
 	/* Who asks for more of them gets them whole. */
 	if (requests > wanted && requests > LANES_REQUESTS_DEFAULT)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One FUSE request, from arrival to reply. Requests are made when the lanes start, with all the
- * memory they need, and belong to one lane for ever.
+ * memory they need. A large one may go on in another lane than it arrived in.
  *
  * States, and what ends each:
  *   free       in the lane's list          -> transport: receive
@@ -41,6 +41,7 @@ struct request {
 	const struct fuse_in_header *in; /* in memory of the transport, until the reply */
 	const void *arguments;           /* fuse_read_in, fuse_write_in, ..., checked for length */
 	uint16_t queue;                  /* of fuse-uring */
+	bool large;                      /* shared out among the lanes */
 	void *slow_body;                 /* of fuse-uring: what a thread of the session replies */
 	size_t slow_length;
 	uint64_t received_ns;
@@ -57,9 +58,11 @@ struct request {
 	struct range range;
 
 	/* Where it goes on. */
+	void (*start)(struct request *request); /* its story */
 	struct io io;
 	void (*then)(struct request *request, int64_t result); /* when `io` has ended */
 	void (*resume)(struct request *request);               /* from the inbox */
+	void (*passed)(struct request *request);               /* in the lane it was passed to */
 	void (*written)(struct request *request, int error);   /* when write_bytes() has ended */
 
 	/* Of discard.c: bytes done so far, and whether whole pages of them become holes. */

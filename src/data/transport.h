@@ -16,6 +16,7 @@ struct transport {
 	size_t headroom_bytes;
 	bool commands; /* speaks IO_COMMAND, which takes engine io_uring */
 	bool whole;    /* serves nothing before every lane has started */
+	bool movable; /* any lane can reply to a request, and then gets the next one in its place */
 	/* In the lane's thread, after the engine has started. 0 or negative errno. */
 	int (*start)(struct lane *lane);
 	void (*stop)(struct lane *lane);

@@ -113,6 +113,7 @@ int volume_open(struct volume *volume, const struct volume_options *options,
 	volume->failed = 0;
 	volume->full = volume->unreadable = false;
 	range_lock_init(&volume->ranges);
+	volume->flushes = (struct flushes){0};
 	return 0;
 }
 

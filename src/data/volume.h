@@ -37,6 +37,13 @@ struct volume_counters {
 	struct histogram latency;          /* of READ, WRITE and FSYNC, from arrival to reply */
 };
 
+/* What flush.c knows: whether flushes are quicker than handing them to another thread. */
+struct flushes {
+	_Atomic bool quick;         /* the lane calls fdatasync(2) itself */
+	_Atomic unsigned promising; /* through the engine, in turn, that came back soon */
+	_Atomic unsigned patience;  /* how many of them it takes before that is tried again */
+};
+
 struct volume {
 	/* Set by volume_open(), unchanged until volume_close(). */
 	const char *name; /* of the caller */
@@ -48,6 +55,7 @@ struct volume {
 	enum discard discard;
 
 	struct range_lock ranges;
+	struct flushes flushes;
 	/*
 	 * 0, or the negative errno of the first write or flush that failed. From then on every
 	 * flush fails until the volume is opened anew: what the device lost stays lost.
