@@ -220,6 +220,11 @@ static int set_read_only(struct image_options *options, const char *value)
 	return set_flag(&options->volume.read_only, value);
 }
 
+static int set_passthrough(struct image_options *options, const char *value)
+{
+	return set_flag(&options->passthrough, value);
+}
+
 static int set_discard(struct image_options *options, const char *value)
 {
 	static const char *const names[] = {
@@ -287,6 +292,7 @@ static const struct {
 	{"readonly", set_read_only, false},
 	{"read-only", set_read_only, false},
 	{"discard", set_discard, false},
+	{"passthrough", set_passthrough, false},
 	{"require", set_require, false},
 	{"start", set_start, false},
 	{"length", set_length, false},

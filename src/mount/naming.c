@@ -30,3 +30,11 @@ bool naming_shadowed(const struct names *names, const char *image)
 {
 	return strcmp(naming_image(names, naming_volume(names, image)), image) != 0;
 }
+
+bool naming_passthrough(const struct names *names)
+{
+	for (size_t i = 0; i < names->table.count; i++)
+		if (names->table.entries[i].options.passthrough)
+			return true;
+	return names->options->image.passthrough;
+}

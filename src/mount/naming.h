@@ -18,4 +18,7 @@ const char *naming_volume(const struct names *names, const char *image);
 /* An image that cannot be seen at the mount: the table gives its name to another's volume. */
 bool naming_shadowed(const struct names *names, const char *image);
 
+/* Whether any image may be passed through. */
+bool naming_passthrough(const struct names *names);
+
 #endif

@@ -12,6 +12,7 @@
 #include "mount/namespace.h"
 #include "mount/naming.h"
 #include "mount/node_key.h"
+#include "mount/passthrough.h"
 #include "util/log.h"
 #include "util/macros.h"
 
@@ -194,7 +195,16 @@ static int node_open_first(struct names *names, struct node *node, bool writes)
 		r = volume_open_checked(names, node, true, &reason);
 	if (r < 0 && r != -ESTALE)
 		log_warning("%s: %s", node->name, reason ? reason : strerror(-r));
+	if (r == 0)
+		passthrough_begin(node, naming_options(names, node->name)->passthrough,
+				  names->lanes->fuse_fd);
 	return r;
+}
+
+static int node_close_last(struct names *names, struct node *node)
+{
+	passthrough_end(node, names->lanes->fuse_fd);
+	return volume_close(&node->volume);
 }
 
 static void node_count(struct names *names, struct node *node, int opens)
@@ -215,7 +225,7 @@ int node_open(struct names *names, struct node *node, int flags)
 	if (r == 0 && writes && node->volume.image.read_only) {
 		r = -EROFS;
 		if (node->opens == 0)
-			volume_close(&node->volume);
+			node_close_last(names, node);
 	}
 	if (r == 0)
 		node_count(names, node, 1);
@@ -230,7 +240,7 @@ void node_close(struct names *names, struct node *node)
 	pthread_mutex_lock(&node->mutex);
 	node_count(names, node, -1);
 	if (node->opens == 0)
-		r = volume_close(&node->volume);
+		r = node_close_last(names, node);
 	pthread_mutex_unlock(&node->mutex);
 	if (r < 0) {
 		pthread_mutex_lock(&names->mutex);

@@ -26,6 +26,7 @@ struct node {
 
 	pthread_mutex_t mutex; /* one opens or closes it at a time, which may take long */
 	struct volume volume;  /* open if `opens` > 0 */
+	int backing_id;        /* of passthrough, in the kernel; 0: none */
 	/*
 	 * In secret memory; NULL: raw, or locked. Set under the mutex by whoever unlocks, taken
 	 * away by the control thread only, which therefore may read it without.

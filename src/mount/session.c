@@ -10,9 +10,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "mount/amend.h"
 #include "mount/auto_unmount.h"
 #include "mount/keys.h"
 #include "mount/mountpoint.h"
+#include "mount/naming.h"
 #include "util/log.h"
 #include "util/macros.h"
 
@@ -146,7 +148,7 @@ static int fuse_handshake(struct session *session, char **ret_error)
 
 	if (length < (ssize_t)sizeof(struct fuse_in_header))
 		return length < 0 ? (int)length : -EPROTO;
-	if (lanes->transport->commands && !slow_offers_uring((const void *)bytes)) {
+	if (lanes->transport->commands && !amend_offers_uring((const void *)bytes)) {
 		if (session->options->transport) {
 			error_text(ret_error, "transport=fuse-uring: this kernel does not offer it "
 					      "(Linux 6.14, /sys/module/fuse/parameters/"
@@ -156,7 +158,7 @@ static int fuse_handshake(struct session *session, char **ret_error)
 		if (plan(session, lanes->engine, &transport_dev) < 0)
 			return plan_refused(ret_error);
 	}
-	slow_accept_uring(lanes->transport->commands);
+	amend_accept(lanes->transport->commands, naming_passthrough(&session->names));
 	buffer.size = (size_t)length;
 	fuse_session_process_buf(session->fuse, &buffer);
 	return fuse_session_exited(session->fuse) ? -EPROTO : 0;

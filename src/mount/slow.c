@@ -8,8 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "data/fuse_uring_abi.h"
 #include "data/lane.h"
+#include "mount/amend.h"
 #include "util/log.h"
 
 /* A copy of a slow request. */
@@ -119,49 +119,6 @@ int slow_start(struct slow_queue *queue, struct fuse_session *fuse)
 	return r;
 }
 
-/*
- * libfuse 3.14 cannot say FOPEN_PARALLEL_DIRECT_WRITES, which lets several writes be in flight to
- * one file: added to the reply to OPEN on its way out.
- */
-static void reply_amend(const struct slow *slow, struct iovec *iov, int count)
-{
-	struct fuse_open_out *out;
-
-	if (!slow || slow->in.opcode != FUSE_OPEN || count < 2 || iov[1].iov_len < sizeof(*out))
-		return;
-	out = iov[1].iov_base;
-	out->open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
-}
-
-/*
- * Nor does libfuse 3.14 know FUSE over io_uring: said in the reply to INIT, the only one that the
- * session gives while there are no lanes.
- */
-static bool accepts_uring;
-
-static void init_amend(struct iovec *iov, int count)
-{
-	struct fuse_init_out *out = count < 2 ? NULL : iov[1].iov_base;
-
-	if (!accepts_uring || !out || iov[1].iov_len < sizeof(*out))
-		return;
-	out->flags |= FUSE_INIT_EXT;
-	out->flags2 |= FUSE_URING_INIT_FLAGS2;
-}
-
-bool slow_offers_uring(const struct fuse_in_header *init)
-{
-	const struct fuse_init_in *in = (const void *)(init + 1);
-
-	return init->opcode == FUSE_INIT && init->len >= sizeof(*init) + sizeof(*in) &&
-	       in->flags & FUSE_INIT_EXT && in->flags2 & FUSE_URING_INIT_FLAGS2;
-}
-
-void slow_accept_uring(bool accept)
-{
-	accepts_uring = accept;
-}
-
 /* A reply of libfuse leaves by where its request came in. */
 static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
 {
@@ -169,9 +126,11 @@ static ssize_t reply_write(int fd, struct iovec *iov, int count, void *userdata)
 	ssize_t length = 0;
 	int r;
 
-	if (!current)
-		init_amend(iov, count);
-	reply_amend(current, iov, count);
+	/* INIT is the only one that the session replies to itself. */
+	if (current)
+		amend_open(&current->in, current->arguments, iov, count);
+	else
+		amend_init(iov, count);
 	if (!request)
 		return writev(current ? current->fuse_fd : fd, iov, count);
 	for (int i = 0; i < count; i++)

@@ -54,10 +54,6 @@ int slow_put(const struct iovec *parts, unsigned count, int fuse_fd, struct requ
  */
 int slow_listen(struct slow_queue *queue, int fuse_fd, size_t payload_bytes);
 
-/* Whether the kernel offers FUSE over io_uring in its INIT; and whether our reply takes it. */
-bool slow_offers_uring(const struct fuse_in_header *init);
-void slow_accept_uring(bool accept);
-
 /* How libfuse replies: to where the request came from. For fuse_session_custom_io(3). */
 extern const struct fuse_custom_io slow_io;
 

@@ -88,13 +88,19 @@ static struct json_object *closed_json(const struct names *names, const char *na
 			   closed_size(names, name, key), counters);
 }
 
+/* Reads and writes that pass by the daemon are in none of the counters. */
 static struct json_object *node_json(const struct names *names, const struct node *node)
 {
+	struct json_object *object;
+
 	if (node->opens == 0)
 		return closed_json(names, node->name, node->key, node->volume.counters);
-	return volume_json(naming_volume(names, node->name),
-			   node->volume.failed ? "failed" : "open", node->volume.size_bytes,
-			   node->volume.counters);
+	object = volume_json(naming_volume(names, node->name),
+			     node->volume.failed ? "failed" : "open", node->volume.size_bytes,
+			     node->volume.counters);
+	json_object_object_add(object, "passthrough",
+			       json_object_new_boolean(node->backing_id != 0));
+	return object;
 }
 
 /* The nodes that there is something to tell of; those stay as long as the mount does. */
