@@ -17,15 +17,11 @@ enum io_kind {
 	IO_WRITE,    /* iov[0] to `offset`; flags: RWF_DSYNC or 0 */
 	IO_FLUSH,    /* fdatasync(2) */
 	IO_ALLOCATE, /* fallocate(2) of `length` bytes; flags: FALLOC_FL_* */
-	IO_RECEIVE,  /* one request of /dev/fuse into iov[0]; flags: IO_RECEIVE_WAITING wanted or 0
-		      */
+	IO_RECEIVE,  /* one request of /dev/fuse into iov[0], when there is one */
 	IO_SEND,     /* one reply to /dev/fuse from iov[0..1] */
 	IO_COMMAND,  /* of fuse-uring: flags, the command; length, the queue; offset, the commit ID;
 		      * iov[0..1], header and payload. Engine io_uring only */
 };
-
-/* Wait until there is a request; without it, -EAGAIN if there is none. */
-#define IO_RECEIVE_WAITING 1
 
 /* One I/O. The owner keeps it, and what it points to, until `finished` is called. */
 struct io {

@@ -152,12 +152,10 @@ static void queue_receive(struct lane *lane, struct io *io)
 {
 	struct io_uring_sqe *sqe;
 
-	if (io->flags & IO_RECEIVE_WAITING) {
-		sqe = io_uring_get_sqe(&lane->ring);
-		io_uring_prep_poll_add(sqe, io->fd, POLLIN | EPOLLEXCLUSIVE);
-		io_uring_sqe_set_data64(sqe, USER_DATA_POLL);
-		sqe->flags |= IOSQE_IO_LINK;
-	}
+	sqe = io_uring_get_sqe(&lane->ring);
+	io_uring_prep_poll_add(sqe, io->fd, POLLIN | EPOLLEXCLUSIVE);
+	io_uring_sqe_set_data64(sqe, USER_DATA_POLL);
+	sqe->flags |= IOSQE_IO_LINK;
 	sqe = io_uring_get_sqe(&lane->ring);
 	io_uring_prep_read(sqe, io->fd, io->iov[0].iov_base, (unsigned)io->iov[0].iov_len, 0);
 	io_uring_sqe_set_data(sqe, io);
@@ -229,19 +227,25 @@ static bool ring_has_work(struct io_uring *ring)
 	return __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN;
 }
 
-/* Whether something came. */
+/*
+ * Looks for completions for a while, and lets whoever wants the CPU have it. Whether one came in
+ * that while: if we were let run again only later, somebody has much to do, and a lane that sleeps
+ * would have been woken sooner.
+ */
 static bool ring_spin(struct lane *lane)
 {
 	uint64_t until = now_ns() + SPIN_NS;
 
-	while (!io_uring_cq_ready(&lane->ring)) {
+	while (!io_uring_cq_ready(&lane->ring) && now_ns() < until) {
 		if (ring_has_work(&lane->ring))
 			io_uring_get_events(&lane->ring);
-		else if (now_ns() > until)
-			break;
 		else
 			sched_yield();
 	}
+	if (now_ns() < until)
+		lane->spin_score += lane->spin_score < SPIN_SCORE_MOST;
+	else
+		lane->spin_score /= 2;
 	return io_uring_cq_ready(&lane->ring) > 0;
 }
 
@@ -251,11 +255,8 @@ static int ring_submit(struct lane *lane)
 
 	if (spin_pays(lane)) {
 		r = io_uring_submit_and_get_events(&lane->ring);
-		if (ring_spin(lane)) {
-			lane->spin_score += lane->spin_score < SPIN_SCORE_MOST;
+		if (ring_spin(lane))
 			return r;
-		}
-		lane->spin_score -= lane->spin_score > 0;
 	}
 	lane->asleep = true;
 	r = io_uring_submit_and_wait(&lane->ring, 1);

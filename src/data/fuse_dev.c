@@ -8,14 +8,13 @@
  * served by one lane, which is still warm, and not by each in turn. When a lane finds more than it
  * does at once, or much to copy, it makes a sleeping lane the watcher, and they share the work.
  *
- * How many requests a lane asks for at once: when requests come while others are being worked on,
- * there are probably more, so it asks for twice as many next time, without waiting, until FUSE has
- * no more.
+ * Before it watches, a lane takes all the requests that there are.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "data/lane.h"
 #include "util/log.h"
@@ -51,7 +50,6 @@ static int dev_start(struct lane *lane)
 	int flags;
 
 	lane->fuse_fd = lane->number == 0 ? lane->lanes->fuse_fd : fuse_clone(lane->lanes->fuse_fd);
-	lane->wanted = 1;
 	flags = fcntl(lane->fuse_fd, F_GETFL);
 	if (flags < 0)
 		return -errno;
@@ -97,31 +95,24 @@ static void watch_pass(struct lane *lane)
 	watch_share(lane);
 }
 
-/*
- * The connection ends for all lanes at once. Those who sleep and do not watch hear of it only so;
- * nor may they wait for a watcher that has ended before them.
- */
-static void watch_end(struct lane *lane)
-{
-	struct lanes *lanes = lane->lanes;
-
-	lanes->ended = true;
-	for (unsigned i = 0; i < lanes->count; i++)
-		if (&lanes->lanes[i] != lane)
-			lane_wake(&lanes->lanes[i]);
-}
-
 static void dev_arrived(struct request *request, uint64_t length)
 {
 	struct lane *lane = request->lane;
-	bool more = lane->busy > lane->receiving + 1;
 	const struct fuse_in_header *in = (void *)receive_bytes(request);
 
-	if (more)
-		lane->wanted = (unsigned)min_u64(2 * lane->wanted, lane->depth);
-	if (more || length > SHARE_BYTES)
+	if (lane->busy > 1 || length > SHARE_BYTES)
 		watch_share(lane);
 	lane_received(request, in, in + 1, length);
+}
+
+/* ENODEV: unmounted. ECONNABORTED: the connection was aborted through sysfs. */
+static void dev_failed(struct request *request, int error)
+{
+	if (error == -ENODEV || error == -ECONNABORTED)
+		lanes_end(request->lane);
+	else if (error != -EAGAIN && error != -EINTR && error != -ENOENT && error != -ECANCELED)
+		log_error("/dev/fuse: read: %s", strerror(-error));
+	lane_give(request);
 }
 
 static void dev_received(struct io *io, int64_t result)
@@ -130,25 +121,18 @@ static void dev_received(struct io *io, int64_t result)
 	struct lane *lane = request->lane;
 
 	lane->receiving--;
-	if (lane->watching && io->flags & IO_RECEIVE_WAITING) {
+	if (lane->watching) {
 		lane->watching = false;
 		lane->lanes->watcher = NULL;
 	}
-	if (result >= 0) {
+	if (result >= 0)
 		dev_arrived(request, (uint64_t)result);
-		return;
-	}
-	lane->wanted = 1;
-	/* ENODEV: unmounted. ECONNABORTED: the connection was aborted through sysfs. */
-	if (result == -ENODEV || result == -ECONNABORTED)
-		watch_end(lane);
-	else if (result != -EAGAIN && result != -EINTR && result != -ENOENT && result != -ECANCELED)
-		log_error("/dev/fuse: read: %s", strerror((int)-result));
-	lane_give(request);
+	else
+		dev_failed(request, (int)result);
 }
 
-/* False: the lane has no free request. */
-static bool receive_queue(struct lane *lane, int flags)
+/* Waits for a request. False: the lane has none free for it. */
+static bool receive_queue(struct lane *lane)
 {
 	struct request *request = lane_take(lane);
 
@@ -157,7 +141,6 @@ static bool receive_queue(struct lane *lane, int flags)
 	request->io = (struct io){
 		.kind = IO_RECEIVE,
 		.fd = lane->fuse_fd,
-		.flags = flags,
 		.iov_count = 1,
 		.iov = {{receive_bytes(request), HEADER_BYTES + lane->lanes->payload_bytes}},
 		.finished = dev_received,
@@ -167,23 +150,38 @@ static bool receive_queue(struct lane *lane, int flags)
 	return true;
 }
 
+/* Takes what there is, without waiting. Not through the ring: that would wait for more. */
+static void receive_all(struct lane *lane)
+{
+	struct request *request;
+	ssize_t length = 0;
+
+	while (length >= 0 && !lane->lanes->ended && (request = lane_take(lane))) {
+		length = read(lane->fuse_fd, receive_bytes(request),
+			      HEADER_BYTES + lane->lanes->payload_bytes);
+		if (length >= 0)
+			dev_arrived(request, (uint64_t)length);
+		else
+			dev_failed(request, -errno);
+	}
+}
+
 static void dev_receive(struct lane *lane)
 {
-	bool free = true;
-
 	lane->ended = lane->lanes->ended;
 	if (lane->ended)
 		return;
-	while (free && lane->receiving + 1 < lane->wanted)
-		free = receive_queue(lane, 0);
 	/* Without a ring, lanes wait in read(2), of which the kernel wakes one. */
 	if (!lane->engine->deep) {
 		if (lane->receiving == 0)
-			receive_queue(lane, IO_RECEIVE_WAITING);
+			receive_queue(lane);
 		return;
 	}
-	if (!lane->watching && lane->free && watch_take(lane))
-		lane->watching = receive_queue(lane, IO_RECEIVE_WAITING);
+	if (!lane->watching)
+		receive_all(lane);
+	lane->ended = lane->lanes->ended;
+	if (!lane->watching && !lane->ended && lane->free && watch_take(lane))
+		lane->watching = receive_queue(lane);
 	lane->full = !lane->free;
 	if (lane->full)
 		watch_pass(lane);

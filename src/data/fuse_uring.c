@@ -44,6 +44,14 @@ static void command_queue(struct request *request, unsigned command, uint64_t co
 	lane->engine->queue(lane, &request->io);
 }
 
+/* The lane of its queue. */
+static struct lane *home_of(const struct request *request)
+{
+	struct lanes *lanes = request->lane->lanes;
+
+	return &lanes->lanes[request->queue % lanes->count];
+}
+
 static const struct fuse_in_header *in_of(const struct request *request)
 {
 	return (const struct fuse_in_header *)header_of(request)->in_out;
@@ -72,7 +80,7 @@ static void uring_ended(struct request *request, int error)
 	if (error != -ENOTCONN && error != -ECONNABORTED && error != -ECANCELED &&
 	    error != -ENOENT && error != -ENODEV)
 		log_error("fuse-uring: %s", strerror(-error));
-	request->lane->ended = true;
+	lanes_end(request->lane);
 	lane_give(request);
 }
 
@@ -87,14 +95,16 @@ static void uring_received(struct io *io, int64_t result)
 	} else if (result < 0) {
 		uring_ended(request, (int)result);
 	} else if (header_fits(request)) {
-		/* There is a queue for each CPU. */
-		request->lane->cpu = request->queue;
+		/* There is a queue for each CPU. What was passed here says nothing of its own. */
+		if (request->lane == home_of(request))
+			request->lane->cpu = request->queue;
 		lane_received(request, in, header_of(request)->op_in, in->len);
 	} else {
 		log_error("fuse-uring: a request of %u bytes with a payload of %u", in->len,
 			  header_of(request)->entry.payload_bytes);
 		request->in = in;
 		request->volume = NULL;
+		request->large = false;
 		request_reply(request, -EIO, NULL, 0);
 	}
 }
@@ -103,13 +113,6 @@ static void uring_commit(struct request *request)
 {
 	command_queue(request, FUSE_URING_COMMIT_AND_FETCH, header_of(request)->entry.commit_id,
 		      uring_received);
-}
-
-static struct lane *home_of(const struct request *request)
-{
-	struct lanes *lanes = request->lane->lanes;
-
-	return &lanes->lanes[request->queue % lanes->count];
 }
 
 /*
@@ -147,9 +150,13 @@ static int uring_slow(struct request *request)
 
 static void slow_resume(struct request *request)
 {
-	uring_reply(request, request->slow_body, request->slow_length);
-	free(request->slow_body);
+	void *body = request->slow_body;
+
+	/* The reply may go through another lane, and the next request be there before we are back.
+	 */
 	request->slow_body = NULL;
+	uring_reply(request, body, request->slow_length);
+	free(body);
 }
 
 /* In a thread of the session: its reply does not outlive the call, and the ring is the lane's. */
@@ -219,9 +226,12 @@ static void uring_stop(struct lane *lane)
 {
 }
 
-/* Who has replied, receives. */
+/* Who has replied, receives. A lane that has given all its requests away hears of the end from
+ * others.
+ */
 static void uring_receive(struct lane *lane)
 {
+	lane->ended = lane->lanes->ended;
 }
 
 const struct transport transport_uring = {

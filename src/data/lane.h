@@ -45,15 +45,15 @@ struct lane {
 	/* Transport. */
 	int fuse_fd;
 	unsigned receiving; /* requests that wait for one from FUSE */
-	unsigned wanted;    /* how many should */
 	bool watching;      /* one of them waits for /dev/fuse, on this lane's ring */
 	bool ended;         /* unmounted: no more requests will come */
 
 	/* Pace. */
 	_Atomic uint64_t served; /* requests; written by this lane only */
 	int cpu;                 /* that the last request came from; -1: unknown */
-	int staying;             /* CPU that the thread is bound to; -1: where it may be anyway */
-	cpu_set_t anywhere;      /* where that is */
+	unsigned place_way;      /* what the thread's affinity was set for, and for which CPU */
+	int place_cpu;
+	cpu_set_t anywhere; /* where that is */
 
 	_Atomic unsigned large; /* requests of SHARE_BYTES and more that it is busy with */
 	_Atomic bool full;      /* has no free request */
@@ -61,7 +61,7 @@ struct lane {
 
 	/* Engine io_uring. */
 	struct io_uring ring;
-	bool ring_pinned; /* the arena is registered as buffer 0 */
+	bool ring_pinned; /* the arena of lane n is registered as buffer n */
 	struct io inbox_io;
 	unsigned spin_score; /* how often spinning has found something lately */
 	unsigned spin_waits; /* waits without, for the next probe */
@@ -94,8 +94,8 @@ struct lanes {
 
 	/* Set by lanes_start(). */
 	struct lane *lanes;
-	unsigned running;      /* threads; fewer than `count` if the machine allowed no more */
-	uint64_t memory_bytes; /* of all requests */
+	_Atomic unsigned running; /* threads; fewer than `count` if the machine allowed no more */
+	uint64_t memory_bytes;    /* of all requests */
 	bool memory_locked;
 	sem_t started;
 	_Atomic bool ended;   /* a lane has seen the end of the connection */
@@ -126,6 +126,12 @@ int lanes_start(struct lanes *lanes);
  * not every lane could start. lanes_join() then waits for nobody.
  */
 void lanes_leave(struct lanes *lanes);
+
+/*
+ * The connection has ended, for all lanes at once, as `lane` has seen. The others, which may not
+ * hear of it otherwise, are woken.
+ */
+void lanes_end(struct lane *lane);
 
 /* Waits until the file system is unmounted and every request of a lane has been replied to. */
 void lanes_join(struct lanes *lanes);
@@ -161,7 +167,10 @@ uint64_t now_ns(void);
 /* From any thread: makes it turn. */
 void lane_wake(struct lane *lane);
 
-/* The request, which this lane has, becomes that of `to`, and goes on there. */
+/*
+ * The request, which this lane has, becomes that of `to`, and goes on there: nobody here may look
+ * at it any more. So it is with a request that was replied to.
+ */
 void lane_pass(struct request *request, struct lane *to, void (*resume)(struct request *request));
 
 /* From any thread: `resume` will be called in the request's own lane. */

@@ -99,29 +99,36 @@ static uint64_t lanes_served(struct lanes *lanes)
 	return served;
 }
 
-/* Where it may not be bound, a lane goes on where it is. */
-static void lane_move(struct lane *lane, int cpu)
+static void lane_place(struct lane *lane, unsigned way, int cpu)
 {
-	cpu_set_t one;
+	cpu_set_t place = lane->anywhere;
 
-	lane->staying = cpu;
-	CPU_ZERO(&one);
-	if (cpu >= 0)
-		CPU_SET(cpu, &one);
-	sched_setaffinity(0, sizeof(one), cpu >= 0 ? &one : &lane->anywhere);
+	lane->place_way = way;
+	lane->place_cpu = cpu;
+	/* Whoever started the daemon may have kept it off that CPU. */
+	if (!CPU_ISSET(cpu, &lane->anywhere))
+		return;
+	if (way & PACE_STAY)
+		CPU_ZERO(&place);
+	if (way & PACE_STAY)
+		CPU_SET(cpu, &place);
+	else if (way != PACE_REST)
+		CPU_CLR(cpu, &place);
+	sched_setaffinity(0, sizeof(place), &place);
 }
 
 static void lane_pace(struct lane *lane)
 {
 	struct pace *pace = &lane->lanes->pace;
 	uint64_t now = now_ns();
-	int cpu;
+	unsigned way;
 
 	if (pace_due(pace, now))
 		pace_step(pace, now, lanes_served(lane->lanes));
-	cpu = pace->way & PACE_STAY ? lane->cpu : -1;
-	if (cpu != lane->staying)
-		lane_move(lane, cpu);
+	way = pace->way & ~PACE_SPIN;
+	if (lane->cpu >= 0 &&
+	    (way != lane->place_way || (way != PACE_REST && lane->cpu != lane->place_cpu)))
+		lane_place(lane, way, lane->cpu);
 }
 
 static void lane_serve(struct lane *lane)
@@ -144,8 +151,11 @@ static void *lane_run(void *data)
 	snprintf(name, sizeof(name), "lane-%u", lane->number);
 	pthread_setname_np(pthread_self(), name);
 	log_keep();
-	lane->cpu = lane->staying = -1;
-	sched_getaffinity(0, sizeof(lane->anywhere), &lane->anywhere);
+	lane->cpu = -1;
+	lane->place_way = PACE_REST;
+	/* Empty if there are more CPUs than it has room for: then the lane is not moved. */
+	if (sched_getaffinity(0, sizeof(lane->anywhere), &lane->anywhere) < 0)
+		CPU_ZERO(&lane->anywhere);
 	r = lane->start_result = lane_start(lane);
 	sem_post(&lane->lanes->started);
 	if (r == 0) {
@@ -288,6 +298,17 @@ void lanes_leave(struct lanes *lanes)
 	lanes->leaving = true;
 	for (unsigned i = 0; i < lanes->running; i++)
 		lane_wake(&lanes->lanes[i]);
+}
+
+void lanes_end(struct lane *lane)
+{
+	struct lanes *lanes = lane->lanes;
+
+	if (atomic_exchange(&lanes->ended, true))
+		return;
+	for (unsigned i = 0; i < lanes->count; i++)
+		if (&lanes->lanes[i] != lane)
+			lane_wake(&lanes->lanes[i]);
 }
 
 void lanes_join(struct lanes *lanes)

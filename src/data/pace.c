@@ -24,6 +24,7 @@ void pace_init(struct pace *pace, bool can_stay)
 	*pace = (struct pace){
 		.stepping = ATOMIC_FLAG_INIT,
 		.can_stay = can_stay,
+		.way = PACE_REST,
 		.hold_ns = HOLD_NS,
 	};
 }
@@ -46,7 +47,7 @@ static uint64_t phase_rate(const struct pace *pace, uint64_t now_ns, uint64_t se
 static void rest(struct pace *pace, uint64_t now_ns, uint64_t served)
 {
 	pace->hold_ns = HOLD_NS;
-	phase_begin(pace, PACE_RESTING, PACE_SLEEP, REST_NS, now_ns, served);
+	phase_begin(pace, PACE_RESTING, PACE_REST, REST_NS, now_ns, served);
 }
 
 static void try_way(struct pace *pace, unsigned way, uint64_t now_ns, uint64_t served)
@@ -62,7 +63,7 @@ static unsigned next_way(const struct pace *pace, unsigned way)
 
 static unsigned best_way(const struct pace *pace)
 {
-	unsigned best = PACE_SLEEP;
+	unsigned best = PACE_AWAY;
 
 	for (unsigned way = next_way(pace, best); way < PACE_WAYS; way = next_way(pace, way))
 		if (pace->rates[way] * 100 > pace->rates[best] * (100 + DEARER_PERCENT))
@@ -79,7 +80,7 @@ static void hold(struct pace *pace, uint64_t now_ns, uint64_t served)
 static void trials_begin(struct pace *pace, bool anew, uint64_t now_ns, uint64_t served)
 {
 	pace->anew = anew;
-	try_way(pace, PACE_SLEEP, now_ns, served);
+	try_way(pace, PACE_AWAY, now_ns, served);
 }
 
 static void trials_end(struct pace *pace, uint64_t now_ns, uint64_t served)

@@ -17,10 +17,11 @@
 
 /* From the cheapest to the dearest; a dearer one is taken only if it serves clearly more. */
 enum {
-	PACE_SLEEP = 0,
-	PACE_STAY = 1, /* flag: on the CPU that the requests come from */
+	PACE_AWAY = 0, /* sleeps, on another CPU than the requests come from */
+	PACE_STAY = 1, /* flag: on that same CPU */
 	PACE_SPIN = 2, /* flag: looks at the ring again and again before it sleeps */
-	PACE_WAYS = 4
+	PACE_WAYS = 4,
+	PACE_REST = 4, /* sleeps, wherever the kernel puts it */
 };
 
 enum pace_phase {

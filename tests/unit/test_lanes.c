@@ -2,6 +2,8 @@
 #include "scratch.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "data/lane.h"
 
@@ -108,6 +110,27 @@ static void test_too_many(void **state)
 	assert_int_equal(lanes_plan(&lanes, 2, 2), -EINVAL);
 }
 
+/* One that has given all its requests away has none that could fail. */
+static void test_the_end_reaches_every_lane(void **state)
+{
+	struct lane lane[2] = {0};
+	struct lanes lanes = {.transport = &transport_uring, .lanes = lane, .count = 2};
+	uint64_t woken;
+
+	for (unsigned i = 0; i < 2; i++) {
+		lane[i].lanes = &lanes;
+		lane[i].inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	}
+	transport_uring.receive(&lane[1]);
+	assert_false(lane[1].ended);
+	lanes_end(&lane[0]);
+	assert_int_equal(read(lane[1].inbox_fd, &woken, sizeof(woken)), sizeof(woken));
+	transport_uring.receive(&lane[1]);
+	assert_true(lane[1].ended);
+	for (unsigned i = 0; i < 2; i++)
+		close(lane[i].inbox_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_few_cpus_online),
 		cmocka_unit_test(test_payloads),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_the_end_reaches_every_lane),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
