@@ -2,13 +2,14 @@
 #include "mount/amend.h"
 
 #include <stddef.h>
-#include <stdint.h>
+#include <string.h>
 
 #include "data/fuse_uring_abi.h"
 #include "mount/passthrough.h"
 
 /* A session is all that a process has. */
 static bool accepts_uring, accepts_passthrough;
+static struct fuse_init_in offered;
 
 bool amend_offers_uring(const struct fuse_in_header *init)
 {
@@ -18,10 +19,12 @@ bool amend_offers_uring(const struct fuse_in_header *init)
 	       in->flags & FUSE_INIT_EXT && in->flags2 & FUSE_URING_INIT_FLAGS2;
 }
 
-void amend_accept(bool uring, bool passthrough)
+void amend_accept(const struct fuse_in_header *init, bool uring, bool passthrough)
 {
 	accepts_uring = uring;
-	accepts_passthrough = passthrough;
+	accepts_passthrough = passthrough && init->len >= sizeof(*init) + sizeof(offered);
+	if (accepts_passthrough)
+		memcpy(&offered, init + 1, sizeof(offered));
 }
 
 void amend_init(struct iovec *iov, int count)
@@ -30,12 +33,12 @@ void amend_init(struct iovec *iov, int count)
 
 	if (!out || iov[1].iov_len < sizeof(*out))
 		return;
-	if (accepts_uring || accepts_passthrough)
-		out->flags |= FUSE_INIT_EXT;
-	if (accepts_uring)
-		out->flags2 |= FUSE_URING_INIT_FLAGS2;
 	if (accepts_passthrough)
-		passthrough_init(out);
+		passthrough_init(&offered, out);
+	if (!accepts_uring)
+		return;
+	out->flags |= FUSE_INIT_EXT;
+	out->flags2 |= FUSE_URING_INIT_FLAGS2;
 }
 
 void amend_open(const struct fuse_in_header *in, const void *arguments, struct iovec *iov,

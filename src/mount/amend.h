@@ -13,8 +13,9 @@
 /* Whether the kernel offers FUSE over io_uring in its INIT. */
 bool amend_offers_uring(const struct fuse_in_header *init);
 
-/* What the reply to INIT is to accept. Before it is given. */
-void amend_accept(bool uring, bool passthrough);
+/* What the reply to `init` is to accept; passthrough, if the kernel offers it. Before it is given.
+ */
+void amend_accept(const struct fuse_in_header *init, bool uring, bool passthrough);
 
 /* The reply to INIT; and to OPEN, whose request is `in` with `arguments` behind it. */
 void amend_init(struct iovec *iov, int count);

@@ -27,11 +27,18 @@ struct backing_map {
 	uint64_t padding;
 };
 
-void passthrough_init(struct fuse_init_out *out)
+/* By the reply to INIT. A session is all that a process has. */
+static bool accepted;
+
+void passthrough_init(const struct fuse_init_in *in, struct fuse_init_out *out)
 {
 	/* The image may be on any filesystem that is not stacked on another itself. */
 	uint32_t max_stack_depth = 1;
 
+	accepted = in->flags & FUSE_INIT_EXT && in->flags2 & INIT_PASSTHROUGH;
+	if (!accepted)
+		return;
+	out->flags |= FUSE_INIT_EXT;
 	out->flags2 |= INIT_PASSTHROUGH;
 	memcpy(out->unused, &max_stack_depth, sizeof(max_stack_depth));
 }
@@ -56,10 +63,12 @@ void passthrough_begin(struct node *node, bool wanted, int fuse_fd)
 	node->backing_id = 0;
 	if (!wanted)
 		return;
+	if (!reason && !accepted)
+		reason = "this kernel does not offer it (Linux 6.9, CONFIG_FUSE_PASSTHROUGH)";
 	if (!reason)
 		node->backing_id = ioctl(fuse_fd, DEV_IOC_BACKING_OPEN, &map);
 	if (node->backing_id < 0)
-		reason = errno == EPERM ? "needs root, and Linux 6.9" : strerror(errno);
+		reason = errno == EPERM ? "only root may" : strerror(errno);
 	if (reason)
 		log_warning("%s: no passthrough: %s", node->name, reason);
 	node->backing_id = reason ? 0 : node->backing_id;
@@ -74,13 +83,19 @@ void passthrough_end(struct node *node, int fuse_fd)
 	node->backing_id = 0;
 }
 
+/*
+ * Once the kernel has the image of a file, each open must name it. FOPEN_DIRECT_IO beside it: reads
+ * and writes come to the daemon all the same. O_APPEND would move the end of the image.
+ */
 void passthrough_open(const struct fuse_open_in *in, struct fuse_open_out *out)
 {
 	const struct volume *volume = (const struct volume *)(uintptr_t)out->fh;
 	const struct node *node = CONTAINER_OF(volume, struct node, volume);
 
-	if (!(in->flags & O_DIRECT) || !node->backing_id)
+	if (!node->backing_id)
 		return;
-	out->open_flags = OPEN_PASSTHROUGH;
+	if (in->flags & O_DIRECT && !(in->flags & O_APPEND))
+		out->open_flags = 0;
+	out->open_flags |= OPEN_PASSTHROUGH;
 	memcpy(&out->padding, &node->backing_id, sizeof(out->padding));
 }

@@ -4,8 +4,8 @@
  * a raw volume with O_DIRECT, without asking the daemon. Everything else still comes here: fsync,
  * discards, opens without O_DIRECT.
  *
- * It is asked for (-o passthrough), because the daemon sees nothing of such a read or write: the
- * volume's end, its partial blocks, and who maps the file or takes O_DIRECT back are not guarded.
+ * It is asked for (-o passthrough), because the daemon sees nothing of such a read or write;
+ * docs/data-path.md says what is given up.
  */
 #ifndef MOUNT_PASSTHROUGH_H
 #define MOUNT_PASSTHROUGH_H
@@ -16,7 +16,7 @@
 struct node;
 
 /* In the reply to INIT: accepted, if the kernel offers it. */
-void passthrough_init(struct fuse_init_out *out);
+void passthrough_init(const struct fuse_init_in *in, struct fuse_init_out *out);
 
 /*
  * For a node that was just opened, if its options ask for it: announces the image to the kernel

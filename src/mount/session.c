@@ -158,7 +158,8 @@ static int fuse_handshake(struct session *session, char **ret_error)
 		if (plan(session, lanes->engine, &transport_dev) < 0)
 			return plan_refused(ret_error);
 	}
-	amend_accept(lanes->transport->commands, naming_passthrough(&session->names));
+	amend_accept((const void *)bytes, lanes->transport->commands,
+		     naming_passthrough(&session->names));
 	buffer.size = (size_t)length;
 	fuse_session_process_buf(session->fuse, &buffer);
 	return fuse_session_exited(session->fuse) ? -EPROTO : 0;

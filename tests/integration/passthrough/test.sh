@@ -58,11 +58,21 @@ for mode in "${MODES[@]}"; do
     expect_field flushes $((COUNT + 5))
     expect_equal "pages of the image in the page cache" "$(pages_cached "$folder/a.img")" 0
 
-    step "without O_DIRECT, $mode"
+    step "without O_DIRECT, beside one with it, $mode"
+    coproc direct { python3 -c '
+import os, sys
+descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_DIRECT)
+print("open", flush=True)
+sys.stdin.read()' v/a.img; }
+    read -r _ <&"${direct[0]}"
     bytes write v/a.img 1000 100000 9
     expect_field writes 1
     bytes check "$folder/a.img" 1000 100000 9
     expect_equal "pages of the image in the page cache" "$(pages_cached "$folder/a.img")" 0
+
+    bytes check v/a.img 1000 100000 9
+    exec {direct[1]}>&-
+    wait "$direct_PID"
 
     step "still locked against others, $mode"
     expect_errno EBUSY bytes open w/a.img rw
