@@ -11,9 +11,9 @@
 #include <stddef.h>
 
 /*
- * Before anything else uses OpenSSL or libgcrypt, and again whenever *ret_locked is wanted: makes the heap, forbids core dumps and
- * ptrace(2) by others (PR_SET_DUMPABLE). 0 or negative errno. *ret_locked says whether the memory
- * could be locked (RLIMIT_MEMLOCK).
+ * Before anything else uses OpenSSL or libgcrypt, and again whenever *ret_locked is wanted: makes
+ * the heap, forbids core dumps and ptrace(2) by others (PR_SET_DUMPABLE). 0 or negative errno.
+ * *ret_locked says whether the memory could be locked (RLIMIT_MEMLOCK).
  */
 int secret_init(bool *ret_locked);
 
@@ -23,8 +23,8 @@ void secret_free(void *secret);
 
 /*
  * Between these two, in this thread, all that OpenSSL and libgcrypt allocate is secret: for making
- * cipher contexts. What was allocated so may be freed at any time. Nothing that OpenSSL keeps for all
- * (a fetched cipher, say) is to be made here: it would take the place of secrets.
+ * cipher contexts. What was allocated so may be freed at any time. Nothing that OpenSSL keeps for
+ * all (a fetched cipher, say) is to be made here: it would take the place of secrets.
  */
 void secret_begin(void);
 void secret_end(void);
