@@ -11,8 +11,8 @@
 #include "util/macros.h"
 
 static const struct command *const commands[] = {
-	&cmd_mount,  &cmd_umount, &cmd_create, &cmd_prepare,      &cmd_info,         &cmd_doctor,
-	&cmd_status, &cmd_unlock, &cmd_lock,   &cmd_auto_unmount, &cmd_unlock_child,
+	&cmd_mount,  &cmd_umount, &cmd_create, &cmd_prepare, &cmd_info,         &cmd_doctor,
+	&cmd_status, &cmd_top,    &cmd_unlock, &cmd_lock,    &cmd_auto_unmount, &cmd_unlock_child,
 };
 
 static const struct command *command_find(const char *name)

@@ -26,6 +26,7 @@ extern const struct command cmd_lock;
 extern const struct command cmd_mount;
 extern const struct command cmd_prepare;
 extern const struct command cmd_status;
+extern const struct command cmd_top;
 extern const struct command cmd_umount;
 extern const struct command cmd_unlock;
 extern const struct command cmd_unlock_child;

@@ -9,47 +9,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mount/control.h"
-#include "mount/mountpoint.h"
-#include "util/macros.h"
+#include "cmd/mounts.h"
 #include "util/size.h"
-
-static const char *text_of(struct json_object *object, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(object, name, &value) && value
-		       ? json_object_get_string(value)
-		       : "";
-}
-
-static uint64_t number_of(struct json_object *object, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(object, name, &value) ? json_object_get_uint64(value) : 0;
-}
-
-static int add_mount(struct json_object *mount, const char *socket_path, void *data)
-{
-	if (mount)
-		json_object_array_add(data, json_object_get(mount));
-	else
-		cmd_failed(socket_path, -ETIMEDOUT, "its daemon does not answer");
-	return 0;
-}
 
 static void print_volume(struct json_object *volume)
 {
 	char size[SIZE_TEXT_BYTES];
 
-	size_format(number_of(volume, "size"), size);
+	size_format(mounts_number(volume, "size"), size);
 	printf("  %-24s %-7s %9s  %10" PRIu64 " reads %10" PRIu64 " writes %8" PRIu64
 	       " flushes %4" PRIu64 " errors%s%s\n",
-	       text_of(volume, "name"), text_of(volume, "state"), size, number_of(volume, "reads"),
-	       number_of(volume, "writes"), number_of(volume, "flushes"),
-	       number_of(volume, "errors"), *text_of(volume, "last_error") ? "; last: " : "",
-	       text_of(volume, "last_error"));
+	       mounts_text(volume, "name"), mounts_text(volume, "state"), size,
+	       mounts_number(volume, "reads"), mounts_number(volume, "writes"),
+	       mounts_number(volume, "flushes"), mounts_number(volume, "errors"),
+	       *mounts_text(volume, "last_error") ? "; last: " : "",
+	       mounts_text(volume, "last_error"));
 }
 
 static void print_mount(struct json_object *mount)
@@ -57,11 +31,13 @@ static void print_mount(struct json_object *mount)
 	struct json_object *volumes;
 	char memory[SIZE_TEXT_BYTES];
 
-	size_format(number_of(mount, "memory_bytes"), memory);
+	size_format(mounts_number(mount, "memory_bytes"), memory);
 	printf("%s: %s\n  engine %s, transport %s, %" PRIu64 " lanes, %s%s\n",
-	       text_of(mount, "mountpoint"), text_of(mount, "source"), text_of(mount, "engine"),
-	       text_of(mount, "transport"), number_of(mount, "lanes"), memory,
-	       strcmp(text_of(mount, "memory_locked"), "true") == 0 ? " locked" : " not locked");
+	       mounts_text(mount, "mountpoint"), mounts_text(mount, "source"),
+	       mounts_text(mount, "engine"), mounts_text(mount, "transport"),
+	       mounts_number(mount, "lanes"), memory,
+	       strcmp(mounts_text(mount, "memory_locked"), "true") == 0 ? " locked"
+									: " not locked");
 	if (!json_object_object_get_ex(mount, "volumes", &volumes))
 		return;
 	for (size_t i = 0; i < json_object_array_length(volumes); i++)
@@ -84,38 +60,20 @@ static void print_mounts(struct json_object *mounts, bool json)
 		print_mount(json_object_array_get_idx(mounts, i));
 }
 
-/* The one mount at `path`, found without asking any other daemon. */
-static int add_one(struct json_object *mounts, const char *path)
-{
-	_cleanup_free_ char *mountpoint = NULL;
-	struct json_object *mount = NULL;
-	dev_t device;
-	uid_t user;
-	int r = mountpoint_resolve(path, &mountpoint);
-
-	if (r == 0)
-		r = mountpoint_find(mountpoint, &device, &user);
-	if (r == -ENOENT)
-		return cmd_failed(path, r, "not a platterfs mount");
-	if (r == 0)
-		r = control_status(device, user, &mount);
-	if (r < 0)
-		return cmd_failed(path, r, NULL);
-	if (!mount)
-		return cmd_failed(path, -ETIMEDOUT, "its daemon does not answer");
-	json_object_array_add(mounts, mount);
-	return CMD_DONE;
-}
-
 static int status(const char *path, bool json)
 {
-	struct json_object *mounts = json_object_new_array();
-	int r = path ? add_one(mounts, path) : control_each(add_mount, mounts);
+	struct mounts mounts;
+	const char *reason;
+	int r = mounts_read(path, &mounts, &reason);
 
-	if (r == CMD_DONE)
-		print_mounts(mounts, json);
-	json_object_put(mounts);
-	return r < 0 ? cmd_failed("status", r, NULL) : r;
+	if (r < 0)
+		return cmd_failed(path ? path : "status", r, reason);
+	for (size_t i = 0; i < json_object_array_length(mounts.silent); i++)
+		cmd_failed(json_object_get_string(json_object_array_get_idx(mounts.silent, i)),
+			   -ETIMEDOUT, "its daemon does not answer");
+	print_mounts(mounts.list, json);
+	mounts_destroy(&mounts);
+	return CMD_DONE;
 }
 
 static int status_run(const struct command *command, int argc, char **argv)
