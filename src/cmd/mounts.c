@@ -24,6 +24,15 @@ uint64_t mounts_number(struct json_object *object, const char *name)
 	return json_object_object_get_ex(object, name, &value) ? json_object_get_uint64(value) : 0;
 }
 
+const char *mounts_place(struct json_object *mount)
+{
+	const char *mountpoint = mounts_text(mount, "mountpoint");
+	dev_t device;
+	uid_t user;
+
+	return mountpoint_find(mountpoint, &device, &user) == -ENOENT ? "attached" : mountpoint;
+}
+
 static int add_mount(struct json_object *mount, const char *socket_path, void *data)
 {
 	struct mounts *mounts = data;

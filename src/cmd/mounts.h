@@ -24,4 +24,8 @@ void mounts_destroy(struct mounts *mounts);
 const char *mounts_text(struct json_object *object, const char *name);
 uint64_t mounts_number(struct json_object *object, const char *name);
 
+/* Where a mount is to be seen; "attached" if it serves a device, or those who still use it, only.
+ */
+const char *mounts_place(struct json_object *mount);
+
 #endif

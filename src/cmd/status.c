@@ -32,10 +32,9 @@ static void print_mount(struct json_object *mount)
 	char memory[SIZE_TEXT_BYTES];
 
 	size_format(mounts_number(mount, "memory_bytes"), memory);
-	printf("%s: %s\n  engine %s, transport %s, %" PRIu64 " lanes, %s%s\n",
-	       mounts_text(mount, "mountpoint"), mounts_text(mount, "source"),
-	       mounts_text(mount, "engine"), mounts_text(mount, "transport"),
-	       mounts_number(mount, "lanes"), memory,
+	printf("%s: %s\n  engine %s, transport %s, %" PRIu64 " lanes, %s%s\n", mounts_place(mount),
+	       mounts_text(mount, "source"), mounts_text(mount, "engine"),
+	       mounts_text(mount, "transport"), mounts_number(mount, "lanes"), memory,
 	       strcmp(mounts_text(mount, "memory_locked"), "true") == 0 ? " locked"
 									: " not locked");
 	if (!json_object_object_get_ex(mount, "volumes", &volumes))

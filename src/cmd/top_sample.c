@@ -50,6 +50,7 @@ static int mount_fill(struct sample_mount *mount, struct json_object *status)
 	struct json_object *volumes;
 
 	mount->status = status;
+	mount->place = mounts_place(status);
 	mount->pid = (int64_t)mounts_number(status, "pid");
 	if (!json_object_object_get_ex(status, "volumes", &volumes))
 		return 0;

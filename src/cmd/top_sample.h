@@ -33,7 +33,8 @@ struct sample_volume {
 
 struct sample_mount {
 	struct json_object *status;
-	int64_t pid; /* with the mount point, what tells it from another */
+	const char *place; /* where it is to be seen */
+	int64_t pid;       /* with the mount point, what tells it from another */
 	struct sample_volume *volumes;
 	size_t count;
 };

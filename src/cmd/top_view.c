@@ -106,10 +106,9 @@ static void line_mount(struct view *view, const struct sample_mount *mount)
 	char memory[SIZE_TEXT_BYTES];
 
 	size_format(mounts_number(status, "memory_bytes"), memory);
-	line(view, "%s: engine %s, transport %s, %llu lanes, %s%s",
-	     mounts_text(status, "mountpoint"), mounts_text(status, "engine"),
-	     mounts_text(status, "transport"), (unsigned long long)mounts_number(status, "lanes"),
-	     memory,
+	line(view, "%s: engine %s, transport %s, %llu lanes, %s%s", mount->place,
+	     mounts_text(status, "engine"), mounts_text(status, "transport"),
+	     (unsigned long long)mounts_number(status, "lanes"), memory,
 	     strcmp(mounts_text(status, "memory_locked"), "true") == 0 ? " locked" : " not locked");
 }
 
@@ -178,7 +177,7 @@ static void line_volume(struct view *view, const struct row *row)
 	     rate_format(view, (double)volume->done[COUNTER_WRITE_BYTES] / 1e6, cells[4]),
 	     latency_format(volume->p50_us, cells[5]), latency_format(volume->p99_us, cells[6]),
 	     (unsigned long long)volume->totals[COUNTER_ERRORS], view->several ? "  " : "",
-	     view->several ? mounts_text(row->mount->status, "mountpoint") : "");
+	     view->several ? row->mount->place : "");
 }
 
 static void line_titles(struct view *view, bool emphasis)
