@@ -9,10 +9,10 @@ declare -A _platterfs_options=(
         --iv-large-sectors -d --key-file --keyfile-offset -l --keyfile-size --pbkdf
         --pbkdf-force-iterations --header --offset -h --help"
     [prepare]="-h --help"
-    [resize]="--shrink -h --help"
+    [resize]="--shrink --noise -h --help"
     [info]="--json --map -h --help"
     [doctor]="--json -h --help"
-    [attach]="-r --read-only -P --partscan -o --kernel -h --help"
+    [attach]="-r --read-only -P --partscan -o --options --kernel -h --help"
     [detach]="-h --help"
     [status]="--json -h --help"
     [top]="-1 --once -i --interval --json -h --help"

@@ -157,11 +157,12 @@ $key -s l -l keyfile-size -x -d 'Bytes to read'
 complete -c platterfs -n '__platterfs_is info doctor status top' -l json -d 'For programs'
 complete -c platterfs -n '__platterfs_is info' -l map -d 'Draw where it lies'
 complete -c platterfs -n '__platterfs_is resize' -l shrink -d 'Allow a smaller size'
+complete -c platterfs -n '__platterfs_is resize' -l noise -d 'Write noise, not zeros'
 
 set -l attach complete -c platterfs -n '__platterfs_is attach'
 $attach -s r -l read-only -d 'The device cannot be written'
 $attach -s P -l partscan -d 'Partitions get devices too'
-$attach -s o -x -a '(__platterfs_list)' -d 'How to serve'
+$attach -s o -l options -x -a '(__platterfs_list)' -d 'How to serve'
 $attach -l kernel -d 'Without a daemon'
 
 set -l top complete -c platterfs -n '__platterfs_is top'

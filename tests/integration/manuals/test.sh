@@ -44,8 +44,8 @@ page_run() { # PAGE
     command=${name#platterfs-}
     if [[ $name == platterfs-* ]] && ! platterfs --help | grep -q "platterfs ${command%.*} "; then
         skip_part "$name: this platterfs has no such command"
-    elif [[ $name == mount.platterfs.8 && ! /sbin/mount.platterfs -ef $PLATTERFS ]]; then
-        skip_part "$name: /sbin/mount.platterfs is not this build's"
+    elif [[ $name == mount.platterfs.8 && ! -e $REPOSITORY/src/cmd/mount_helper.c ]]; then
+        skip_part "$name: this platterfs is no helper of mount(8)"
     else
         step "$name"
         rm -rf srv etc home bin
