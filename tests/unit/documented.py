@@ -94,7 +94,8 @@ def mount_values():
 
 def knows(option):
     """Without SOURCE and MOUNTPOINT nothing is mounted, but options come first."""
-    return "unknown" not in output(PLATTERFS, "mount", "-o", option).stderr
+    said = output(PLATTERFS, "mount", "-o", option).stderr
+    return not re.search(r"^platterfs: option .*: unknown$", said, re.M)
 
 
 def check_source():

@@ -12,6 +12,7 @@ import re
 import select
 import signal
 import sys
+import termios
 import time
 
 LIMIT_SECONDS = 30
@@ -30,6 +31,11 @@ def commands(page):
                 yield line[2:]
 
 
+def hidden(terminal):
+    """Whether what is typed is not shown: before that, it would be thrown away."""
+    return not termios.tcgetattr(terminal)[3] & termios.ECHO
+
+
 def run(command):
     """Its exit code, and what it printed."""
     pid, terminal = pty.fork()
@@ -45,7 +51,8 @@ def run(command):
             if not piece:
                 break
             seen += piece
-        if len(re.findall(rb"Passphrase for .*: |The same again: ", seen)) > answered:
+        if len(re.findall(rb"Passphrase for .*: |The same again: ", seen)) > answered and \
+                hidden(terminal):
             answered += 1
             os.write(terminal, b"tried literally\n")
         seconds = time.monotonic() - start
