@@ -11,8 +11,11 @@
 #include "util/macros.h"
 
 static const struct command *const commands[] = {
-	&cmd_mount,  &cmd_umount, &cmd_create, &cmd_prepare, &cmd_info,         &cmd_doctor,
-	&cmd_status, &cmd_top,    &cmd_unlock, &cmd_lock,    &cmd_auto_unmount, &cmd_unlock_child,
+	&cmd_mount,         &cmd_umount,       &cmd_create,       &cmd_prepare,
+	&cmd_info,          &cmd_doctor,       &cmd_resize,       &cmd_attach,
+	&cmd_detach,        &cmd_status,       &cmd_top,          &cmd_unlock,
+	&cmd_lock,          &cmd_auto_unmount, &cmd_unlock_child, &cmd_mount_helper,
+	&cmd_umount_helper, &cmd_fsck_helper,
 };
 
 static const struct command *command_find(const char *name)
@@ -21,6 +24,17 @@ static const struct command *command_find(const char *name)
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	return NULL;
+}
+
+/* mount(8), umount(8) and fsck(8) start us by other names. */
+static const struct command *helper_find(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	const char *name = slash ? slash + 1 : program;
+
+	if (strcmp(name, "umount.fuse.platterfs") == 0)
+		return &cmd_umount_helper;
+	return strchr(name, '.') ? command_find(name) : NULL;
 }
 
 static void help_print(FILE *out)
@@ -55,6 +69,9 @@ int main(int argc, char **argv)
 
 	inherit_nothing();
 	opterr = 0;
+	command = argc > 0 ? helper_find(argv[0]) : NULL;
+	if (command)
+		return command->run(command, argc, argv);
 	if (argc < 2) {
 		help_print(stderr);
 		return CMD_USAGE;

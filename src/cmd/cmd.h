@@ -18,16 +18,22 @@ struct command {
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
+extern const struct command cmd_attach;
 extern const struct command cmd_auto_unmount;
 extern const struct command cmd_create;
+extern const struct command cmd_detach;
 extern const struct command cmd_doctor;
+extern const struct command cmd_fsck_helper;
 extern const struct command cmd_info;
 extern const struct command cmd_lock;
 extern const struct command cmd_mount;
+extern const struct command cmd_mount_helper;
 extern const struct command cmd_prepare;
+extern const struct command cmd_resize;
 extern const struct command cmd_status;
 extern const struct command cmd_top;
 extern const struct command cmd_umount;
+extern const struct command cmd_umount_helper;
 extern const struct command cmd_unlock;
 extern const struct command cmd_unlock_child;
 

@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include "image/doctor.h"
+#include "image/loop_attach.h"
+#include "mount/serving.h"
+#include "util/macros.h"
 
 /* What has been found so far; `findings` collects it for --json. */
 struct diagnosis {
@@ -75,15 +78,36 @@ static void diagnosis_print_json(const struct diagnosis *diagnosis)
 	json_object_put(object);
 }
 
+/*
+ * The image that is behind a device of platterfs attach or mount, to be freed; NULL: none. A mount
+ * point is not looked at: its daemon may be stuck.
+ */
+static char *image_behind(const char *path)
+{
+	char *image = NULL;
+	dev_t device;
+	ino_t inode;
+
+	return strncmp(path, "/dev/", 5) == 0 && loop_file_at(path, &device, &inode) == 0 &&
+			       serving_image(device, &image) == 0
+		       ? image
+		       : NULL;
+}
+
 static int doctor_path(const char *path, bool json)
 {
 	struct diagnosis diagnosis = {.path = path, .colour = isatty(STDOUT_FILENO)};
+	_cleanup_free_ char *image = image_behind(path);
+	void (*report)(const struct finding *finding, void *data) = json ? diagnosis_collect
+									 : diagnosis_print;
 	const char *reason;
 	int r;
 
 	if (json)
 		diagnosis.findings = json_object_new_array();
-	r = doctor_examine(path, json ? diagnosis_collect : diagnosis_print, &diagnosis, &reason);
+	r = doctor_examine(path, report, &diagnosis, &reason);
+	if (r == 0 && image)
+		r = doctor_examine(image, report, &diagnosis, &reason);
 	if (r == 0 && json)
 		diagnosis_print_json(&diagnosis);
 	json_object_put(diagnosis.findings);

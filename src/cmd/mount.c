@@ -51,6 +51,8 @@ static int serve(const char *source, const char *mountpoint, struct mount_option
 	char ready = 0;
 	int r;
 
+	/* Started as /proc/self/exe, we would be called "exe". */
+	prctl(PR_SET_NAME, "platterfs");
 	/* Here, because locked memory is not inherited by fork(2). */
 	r = secret_init(NULL);
 	if (r < 0)

@@ -12,23 +12,15 @@
 #include "util/macros.h"
 
 /* The daemon flushes and closes all volumes, then says how that went. */
-static int wait_done(const char *mountpoint, int fd)
+static int wait_done(const char *mountpoint, int daemon)
 {
-	char word[8] = "";
-	size_t length = 0;
-	ssize_t got;
+	int r = control_wait_end(daemon);
 
-	while (length < sizeof(word) - 1 &&
-	       (got = read(fd, word + length, sizeof(word) - 1 - length)) != 0) {
-		if (got < 0 && errno != EINTR)
-			break;
-		length += got > 0 ? (size_t)got : 0;
-	}
-	if (strcmp(word, "done\n") == 0)
+	if (r == 0)
 		return CMD_DONE;
-	return cmd_failed(mountpoint, -EIO,
-			  *word ? "unmounted, but the last flush failed: see the log"
-				: "unmounted, but its daemon died before it had flushed");
+	return cmd_failed(mountpoint, r,
+			  r == -EIO ? "unmounted, but the last flush failed: see the log"
+				    : "unmounted, but its daemon died before it had flushed");
 }
 
 static int unmounted(const char *mountpoint, dev_t device, int daemon)
@@ -47,10 +39,10 @@ static int unmounted(const char *mountpoint, dev_t device, int daemon)
 static int unmount(const char *mountpoint)
 {
 	_cleanup_free_ char *error = NULL;
-	_cleanup_fd_ int daemon = -1;
 	dev_t device;
 	uid_t user;
 	bool dead = false;
+	int daemon;
 	int r = mountpoint_find(mountpoint, &device, &user);
 
 	if (r < 0)

@@ -45,7 +45,7 @@ struct flushes {
 };
 
 struct volume {
-	/* Set by volume_open(), unchanged until volume_close(). */
+	/* Set by volume_open(), unchanged until volume_close(), but see volume_grow(). */
 	const char *name; /* of the caller */
 	struct image image;
 	uint64_t start_bytes; /* of the payload in the image */
@@ -86,6 +86,13 @@ int volume_close(struct volume *volume);
  * header. 0, or -EINVAL and *ret_reason: the window or the payload lie outside.
  */
 int volume_size(const struct volume_options *options, uint64_t image_bytes, uint64_t *ret_bytes,
+		const char **ret_reason);
+
+/*
+ * While lanes serve it: the image has been lengthened, and so is the volume, unless `options` or
+ * the key, those of volume_open(), say how long it is. 0, or negative errno and *ret_reason.
+ */
+int volume_grow(struct volume *volume, const struct volume_options *options,
 		const char **ret_reason);
 
 /*

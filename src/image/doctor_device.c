@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/sysmacros.h>
 
 #include "image/loop.h"
@@ -61,6 +62,14 @@ static void check_backing(struct doctor *doctor, const struct loop *loop)
 	_cleanup_fd_ int fd = open(loop->backing, O_PATH | O_CLOEXEC);
 	struct mount_entry entry;
 
+	/* A path of one name, and nothing there: the mount has been detached from its folder. */
+	if (fd < 0 && errno == ENOENT && strrchr(loop->backing, '/') == loop->backing) {
+		doctor_report(doctor, FINDING_PASS, "backing", NULL,
+			      "it lies on %s of a mount that is at no folder, as platterfs attach "
+			      "makes it",
+			      loop->backing + 1);
+		return;
+	}
 	if (fd < 0 || mount_entry_find(fd, &entry) < 0) {
 		doctor_report(doctor, FINDING_WARN, "backing", NULL,
 			      "its file %s is not to be found from here", loop->backing);

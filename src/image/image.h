@@ -31,13 +31,16 @@ struct image {
 	struct extent_summary extents; /* when it was opened */
 	bool copy_on_write;            /* each write goes to new blocks all the same */
 	_Atomic bool punched;          /* we have made holes since */
-	dev_t device;                  /* identity: st_dev, st_ino */
+	/* It is being lengthened, to this at most, while it is in use; 0: it is not. */
+	_Atomic uint64_t growing_to_bytes;
+	dev_t device; /* identity: st_dev, st_ino */
 	ino_t inode;
 };
 
 enum image_flags {
 	IMAGE_READ_ONLY = 1 << 0, /* open for reading; a shared lock */
 	IMAGE_NO_SCAN = 1 << 1,   /* leave `extents` empty */
+	IMAGE_UNLOCKED = 1 << 2,  /* no lock: who has it agrees */
 };
 
 /*
@@ -65,6 +68,12 @@ int image_verify(const struct image *image, const char **ret_reason);
 /* Every block was allocated, written and unshared, and stays where it is: a write changes no
  * metadata. */
 bool image_mapped(const struct image *image);
+
+/*
+ * Takes the length that the file has by now for its size; while it is in use only a longer one, and
+ * only if the old one was whole blocks. 0 or negative errno.
+ */
+int image_resized(struct image *image);
 
 /* Says that we make holes in it: fewer blocks than before are then no surprise. */
 void image_punched(struct image *image);

@@ -98,19 +98,35 @@ static int learn_alignment(struct image *image)
 	return 0;
 }
 
+static void size_take(struct image *image, uint64_t size_bytes)
+{
+	image->size_bytes = size_bytes;
+	image->direct_end_bytes = size_bytes % image->block_bytes
+					  ? round_down(size_bytes, IMAGE_PAGE_BYTES)
+					  : size_bytes;
+}
+
 static int learn_geometry(struct image *image)
 {
 	struct stat status;
 
 	if (fstat(image->direct_fd, &status) < 0)
 		return -errno;
-	image->size_bytes = (uint64_t)status.st_size;
 	image->device = status.st_dev;
 	image->inode = status.st_ino;
 	image->copy_on_write = filesystem_copies_on_write(image->direct_fd);
-	image->direct_end_bytes = image->size_bytes % image->block_bytes
-					  ? round_down(image->size_bytes, IMAGE_PAGE_BYTES)
-					  : image->size_bytes;
+	size_take(image, (uint64_t)status.st_size);
+	return 0;
+}
+
+int image_resized(struct image *image)
+{
+	struct stat status;
+
+	if (fstat(image->direct_fd, &status) < 0)
+		return -errno;
+	size_take(image, (uint64_t)status.st_size);
+	image->growing_to_bytes = 0;
 	return 0;
 }
 
@@ -124,7 +140,7 @@ static int drop_cache(const struct image *image)
 
 static int image_learn(struct image *image, unsigned flags, const char **ret_reason)
 {
-	int r = image_lock(image->direct_fd, !image->read_only);
+	int r = flags & IMAGE_UNLOCKED ? 0 : image_lock(image->direct_fd, !image->read_only);
 
 	if (r == -EBUSY)
 		*ret_reason = "in use by another program";
@@ -200,6 +216,12 @@ static uint64_t blocks_least(const struct extent_summary *extents)
 	return extents->written + extents->unwritten + extents->shared;
 }
 
+static bool size_is_right(const struct image *image, uint64_t size_bytes)
+{
+	return size_bytes == image->size_bytes ||
+	       (size_bytes > image->size_bytes && size_bytes <= image->growing_to_bytes);
+}
+
 /*
  * Times are not asked for: the kernel would then give the next write a time of its own (multigrain
  * timestamps, Linux 6.13), which is a metadata change for each write, and which io_uring cannot
@@ -212,7 +234,7 @@ int image_verify(const struct image *image, const char **ret_reason)
 	if (statx(image->direct_fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK | STATX_BLOCKS,
 		  &status) < 0)
 		*ret_reason = "its status cannot be read";
-	else if (status.stx_size != image->size_bytes)
+	else if (!size_is_right(image, status.stx_size))
 		*ret_reason = "the size of the image was changed by another program";
 	else if (!image->punched && status.stx_blocks * 512 < blocks_least(&image->extents))
 		*ret_reason = "blocks of the image were taken away by another program";

@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 
 #include "crypt/secret.h"
+#include "mount/control_growth.h"
 #include "mount/control_keys.h"
 #include "mount/control_socket.h"
 #include "mount/mountpoint.h"
@@ -49,6 +50,7 @@ static struct json_object *session_json(struct session *session)
 	json_object_object_add(mount, "mountpoint", json_object_new_string(session->mountpoint));
 	json_object_object_add(mount, "source", json_object_new_string(session->source));
 	json_object_object_add(mount, "pid", json_object_new_int(getpid()));
+	json_object_object_add(mount, "uid", json_object_new_int64(geteuid()));
 	json_object_object_add(mount, "engine", json_object_new_string(lanes->engine->name));
 	json_object_object_add(mount, "transport", json_object_new_string(lanes->transport->name));
 	json_object_object_add(mount, "lanes", json_object_new_int((int)lanes->running));
@@ -111,7 +113,8 @@ static void control_answer(struct control *control)
 		answer_status(control, client);
 	else if (strcmp(word, "wait") == 0 && control->waiter_count < CONTROL_WAITERS)
 		control->waiters[control->waiter_count++] = client;
-	else if (!control_keys_answer(control, client, word))
+	else if (!control_growth_answer(control, client, word) &&
+		 !control_keys_answer(control, client, word))
 		close(client);
 }
 

@@ -7,6 +7,8 @@
  *   status   gets a JSON object, as in `platterfs status --json`
  *   wait     gets "done\n" when all is flushed and closed, "failed\n" if that failed; a connection
  *            that ends without either means that the daemon died
+ *   growing SIZE NAME       the image may become that long, in bytes, while it is served
+ *   grown NAME              it is as long as it will be: the volume has its new size
  *   lock NAME
  *   unlock NAME             with what its options say
  *   unlock-passphrase NAME  with the bytes that follow, to the end of what the client sends
@@ -79,7 +81,18 @@ int control_unlock(dev_t device, uid_t user, const char *volume,
 		   const struct passphrase *passphrase, bool keyfile,
 		   char ret_reason[UNLOCK_REASON_BYTES]);
 
+/* Announces to it that an image becomes longer, and that it is. Errors as control_lock(). */
+int control_growing(dev_t device, uid_t user, const char *volume, uint64_t image_bytes,
+		    char ret_reason[UNLOCK_REASON_BYTES]);
+int control_grown(dev_t device, uid_t user, const char *volume,
+		  char ret_reason[UNLOCK_REASON_BYTES]);
+
 /* Asks the same daemon to tell when it is done. A descriptor for the answer, or negative errno. */
 int control_wait(dev_t device, uid_t user);
+/*
+ * Waits for that answer, and closes the descriptor. 0, -EIO if the last flush failed, or
+ * -ECONNRESET if the daemon died.
+ */
+int control_wait_end(int fd);
 
 #endif

@@ -2,6 +2,7 @@
 /* control.h for commands. */
 #include <errno.h>
 #include <glob.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,22 @@ static int control_ask(dev_t device, uid_t user, const char *word)
 int control_wait(dev_t device, uid_t user)
 {
 	return control_ask(device, user, "wait");
+}
+
+int control_wait_end(int fd)
+{
+	char word[8] = "";
+	size_t length = 0;
+	ssize_t got;
+
+	while (length < sizeof(word) - 1 &&
+	       (got = read(fd, word + length, sizeof(word) - 1 - length)) != 0) {
+		if (got < 0 && errno != EINTR)
+			break;
+		length += got > 0 ? (size_t)got : 0;
+	}
+	close(fd);
+	return strcmp(word, "done\n") == 0 ? 0 : *word ? -EIO : -ECONNRESET;
 }
 
 /* What follows the word, to its end. */
@@ -79,8 +96,8 @@ static int read_answer(int fd, char ret_reason[UNLOCK_REASON_BYTES])
 	return -EIO;
 }
 
-static int ask_for_key(dev_t device, uid_t user, const char *verb, const char *volume,
-		       const struct passphrase *passphrase, char ret_reason[UNLOCK_REASON_BYTES])
+static int ask_about(dev_t device, uid_t user, const char *verb, const char *volume,
+		     const struct passphrase *passphrase, char ret_reason[UNLOCK_REASON_BYTES])
 {
 	char word[CONTROL_WORD_BYTES];
 	_cleanup_fd_ int fd = -1;
@@ -99,9 +116,24 @@ static int ask_for_key(dev_t device, uid_t user, const char *verb, const char *v
 	return r;
 }
 
+int control_growing(dev_t device, uid_t user, const char *volume, uint64_t image_bytes,
+		    char ret_reason[UNLOCK_REASON_BYTES])
+{
+	char verb[32];
+
+	snprintf(verb, sizeof(verb), "growing %" PRIu64, image_bytes);
+	return ask_about(device, user, verb, volume, NULL, ret_reason);
+}
+
+int control_grown(dev_t device, uid_t user, const char *volume,
+		  char ret_reason[UNLOCK_REASON_BYTES])
+{
+	return ask_about(device, user, "grown", volume, NULL, ret_reason);
+}
+
 int control_lock(dev_t device, uid_t user, const char *volume, char ret_reason[UNLOCK_REASON_BYTES])
 {
-	return ask_for_key(device, user, "lock", volume, NULL, ret_reason);
+	return ask_about(device, user, "lock", volume, NULL, ret_reason);
 }
 
 int control_unlock(dev_t device, uid_t user, const char *volume,
@@ -112,7 +144,7 @@ int control_unlock(dev_t device, uid_t user, const char *volume,
 			   : keyfile   ? "unlock-keyfile"
 				       : "unlock-passphrase";
 
-	return ask_for_key(device, user, verb, volume, passphrase, ret_reason);
+	return ask_about(device, user, verb, volume, passphrase, ret_reason);
 }
 
 /* NULL unless it is whole, and of a size that a status can have. */

@@ -373,19 +373,32 @@ char *image_options_next(char **list)
 	return option;
 }
 
-int image_options_set(struct image_options *options, const char *option)
+/* Its place among those that are known, or -1. */
+static int option_place(const char *option)
 {
 	size_t length = strcspn(option, "=");
-	const char *value = option[length] ? option + length + 1 : NULL;
 
-	for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
-		if (strlen(known[i].name) != length || strncmp(known[i].name, option, length) != 0)
-			continue;
-		if (known[i].plain && !options->plain_option)
-			options->plain_option = known[i].name;
-		return known[i].set(options, value) == 0 ? 0 : -EINVAL;
-	}
-	return -ENOENT;
+	for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
+		if (strlen(known[i].name) == length && strncmp(known[i].name, option, length) == 0)
+			return (int)i;
+	return -1;
+}
+
+bool image_options_known(const char *option)
+{
+	return option_place(option) >= 0;
+}
+
+int image_options_set(struct image_options *options, const char *option)
+{
+	const char *equals = strchr(option, '=');
+	int place = option_place(option);
+
+	if (place < 0)
+		return -ENOENT;
+	if (known[place].plain && !options->plain_option)
+		options->plain_option = known[place].name;
+	return known[place].set(options, equals ? equals + 1 : NULL) == 0 ? 0 : -EINVAL;
 }
 
 int image_options_check(const struct image_options *options, const char **ret_reason)

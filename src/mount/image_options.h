@@ -55,6 +55,9 @@ char *image_options_next(char **list);
  */
 int image_options_set(struct image_options *options, const char *option);
 
+/* Whether image_options_set() knows its name. */
+bool image_options_known(const char *option);
+
 /* Whether they fit together. 0, or -EINVAL and *ret_reason, a static sentence about
  * options->plain_option. */
 int image_options_check(const struct image_options *options, const char **ret_reason);

@@ -100,6 +100,16 @@ static const char *const ignored[] = {
 	"relatime",
 	"norelatime",
 	"strictatime",
+	"lazytime",
+	"nolazytime",
+	/* Nothing here has a version, a symbolic link or a mandatory lock. */
+	"iversion",
+	"noiversion",
+	"nosymfollow",
+	"mand",
+	"nomand",
+	"silent",
+	"loud",
 };
 
 static bool listed(const char *const *names, size_t count, const char *name, size_t length)
@@ -140,7 +150,7 @@ static int option_parse(struct mount_options *options, const char *option, char 
 	int r;
 
 	if ((!value && LISTED(ignored, option, length)) || strncmp(option, "x-", 2) == 0 ||
-	    strncmp(option, "comment=", 8) == 0)
+	    strncmp(option, "comment=", 8) == 0 || strncmp(option, "user=", 5) == 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(valued); i++) {
 		if (!listed(&valued[i].name, 1, option, length))
@@ -161,6 +171,16 @@ static int option_parse(struct mount_options *options, const char *option, char 
 	if (!value && LISTED(passed, option, length))
 		return option_pass(options, option);
 	return option_refuse(ret_error, option, "unknown");
+}
+
+bool options_known(const char *option)
+{
+	size_t length = strcspn(option, "=");
+
+	for (size_t i = 0; i < ARRAY_LENGTH(valued); i++)
+		if (listed(&valued[i].name, 1, option, length))
+			return true;
+	return image_options_known(option);
 }
 
 int options_parse(struct mount_options *options, const char *list, char **ret_error)

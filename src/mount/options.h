@@ -27,6 +27,10 @@ void options_destroy(struct mount_options *options);
  * to be freed by the caller. */
 int options_parse(struct mount_options *options, const char *list, char **ret_error);
 
+/* Whether an option, "name" or "name=value", is one of ours: not libfuse's, the kernel's, mount's.
+ */
+bool options_known(const char *option);
+
 /* Whether all that was added fits together. Likewise. */
 int options_check(const struct mount_options *options, char **ret_error);
 

@@ -88,19 +88,31 @@ static struct json_object *closed_json(const struct names *names, const char *na
 			   closed_size(names, name, key), counters);
 }
 
-/* Reads and writes that pass by the daemon are in none of the counters. */
-static struct json_object *node_json(const struct names *names, const struct node *node)
+/* Of an open one also what a loop device above it should know. */
+static struct json_object *open_json(const struct names *names, const struct node *node)
 {
-	struct json_object *object;
+	const struct volume *volume = &node->volume;
+	struct json_object *object = volume_json(naming_volume(names, node->name),
+						 volume->failed ? "failed" : "open",
+						 volume->size_bytes, volume->counters);
 
-	if (node->opens == 0)
-		return closed_json(names, node->name, node->key, node->volume.counters);
-	object = volume_json(naming_volume(names, node->name),
-			     node->volume.failed ? "failed" : "open", node->volume.size_bytes,
-			     node->volume.counters);
+	json_object_object_add(object, "image", json_object_new_string(node->name));
+	json_object_object_add(object, "image_size",
+			       json_object_new_uint64(volume->image.size_bytes));
+	json_object_object_add(object, "encrypted",
+			       json_object_new_boolean(volume->sectors != NULL));
+	/* Reads and writes that pass by the daemon are in none of the counters. */
 	json_object_object_add(object, "passthrough",
 			       json_object_new_boolean(node->backing_id != 0));
+	json_object_object_add(object, "sector_size",
+			       json_object_new_uint64(max_u64(512, volume->sector_bytes)));
 	return object;
+}
+
+static struct json_object *node_json(const struct names *names, const struct node *node)
+{
+	return node->opens > 0 ? open_json(names, node)
+			       : closed_json(names, node->name, node->key, node->volume.counters);
 }
 
 /* The nodes that there is something to tell of; those stay as long as the mount does. */

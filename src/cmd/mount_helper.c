@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `mount.platterfs IMAGE DIR -o OPTION,...`, which mount(8) calls for `mount -t platterfs`: serves
+ * the image, puts a loop device on the volume, and mounts the filesystem that is in it. The device
+ * is autoclear: the mount holds it, it holds the daemon, and what fails half way takes down what
+ * was there already.
+ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/helper.h"
+#include "image/loop_attach.h"
+#include "mount/attach.h"
+#include "mount/check.h"
+#include "mount/inner.h"
+#include "mount/helper_options.h"
+#include "util/macros.h"
+
+struct mounting {
+	const char *image;
+	char *folder; /* absolute */
+	struct helper_options options;
+	bool fake;
+};
+
+/* What mount(8) passes on; -n and -s, for mtab and unknown options, say nothing to us. */
+static int arguments_parse(int argc, char **argv, struct mounting *mounting,
+			   const char **ret_options)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "sfnvN:o:t:")) >= 0) {
+		if (option == 'o')
+			*ret_options = optarg;
+		else if (option == 'f')
+			mounting->fake = true;
+		else if (option == 'N' || option == '?')
+			return -EINVAL;
+	}
+	if (optind + 2 != argc)
+		return -EINVAL;
+	mounting->image = argv[optind];
+	mounting->folder = argv[optind + 1];
+	return 0;
+}
+
+static bool is_same_image(const char *source, const char *image)
+{
+	_cleanup_free_ char *served = NULL, *path = realpath(image, NULL);
+	dev_t device;
+	ino_t inode;
+
+	return path && loop_file_at(source, &device, &inode) == 0 &&
+	       serving_image(device, &served) == 0 && strcmp(served, path) == 0;
+}
+
+/*
+ * 0 if the folder is free; 1 if this very image is mounted there, which `mount -a` cannot see; or
+ * negative errno. An automount point is free.
+ */
+static int folder_look(const struct mounting *mounting, char **ret_source)
+{
+	_cleanup_free_ char *type = NULL;
+	int r = inner_find(mounting->folder, ret_source, &type);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (strcmp(type, "autofs") == 0)
+		return 0;
+	return is_same_image(*ret_source, mounting->image) ? 1 : -EBUSY;
+}
+
+static int remount(const struct mounting *mounting, const char *device)
+{
+	const struct inner_mount mount = {.device = device,
+					  .folder = mounting->folder,
+					  .options = mounting->options.filesystem};
+	_cleanup_free_ char *error = NULL;
+	int r = inner_mount(&mount, &error);
+
+	return r < 0 ? helper_failed(mounting->folder, r, error) : HELPER_DONE;
+}
+
+/* As systemd does for disks: what can safely be repaired is. */
+static int check(const struct mounting *mounting, const char *type, const char *device)
+{
+	char *const options[] = {"-a", NULL};
+	_cleanup_free_ char *reason = NULL;
+	int r = check_run(type, options, device);
+
+	if (r >= 0 && !(r & ~(CHECK_CORRECTED | CHECK_REBOOT)))
+		return HELPER_DONE;
+	if (r < 0)
+		r = asprintf(&reason, "option fsck: fsck.%s: %s", type, strerror(-r));
+	else
+		r = asprintf(&reason,
+			     "not mounted: fsck.%s found what it does not repair by itself (exit "
+			     "code %d): run fsck.platterfs",
+			     type, r);
+	return helper_failed(mounting->image, -EUCLEAN, r < 0 ? NULL : reason);
+}
+
+static const char nothing_known[] =
+	"no filesystem is known in it: a new volume, a partition table, or a wrong key";
+
+static int mount_device(const struct mounting *mounting, const char *device)
+{
+	const struct helper_options *options = &mounting->options;
+	_cleanup_free_ char *probed = inner_type(device), *error = NULL;
+	const struct inner_mount mount = {.device = device,
+					  .folder = mounting->folder,
+					  .type = options->type ? options->type : probed,
+					  .options = options->filesystem};
+	int r;
+
+	if (!mount.type)
+		return helper_failed(mounting->image, -EINVAL, nothing_known);
+	if (options->check) {
+		r = check(mounting, mount.type, device);
+		if (r != HELPER_DONE)
+			return r;
+	}
+	r = inner_mount(&mount, &error);
+	return r == 0 ? HELPER_DONE
+		      : helper_failed(mounting->image, r, probed ? error : nothing_known);
+}
+
+static int mount_image(const struct mounting *mounting)
+{
+	const struct attach_request request = {.image = mounting->image,
+					       .options = mounting->options.daemon,
+					       .read_only = mounting->options.read_only,
+					       .autoclear = true};
+	_cleanup_free_ char *error = NULL;
+	struct attached attached;
+	int r = attach(&request, &attached, &error);
+
+	if (r == -ECANCELED)
+		return HELPER_FAILED;
+	if (r < 0)
+		return helper_failed(mounting->image, r, error);
+	r = mount_device(mounting, attached.loop.path);
+	if (r == HELPER_DONE)
+		attach_leave(&attached);
+	else
+		attach_end(&attached);
+	return r;
+}
+
+static int mount_at_folder(const struct mounting *mounting)
+{
+	_cleanup_free_ char *source = NULL;
+	int r = folder_look(mounting, &source);
+
+	if (mounting->options.remount)
+		return r == 1 ? remount(mounting, source)
+			      : helper_failed(mounting->folder, -EINVAL,
+					      "remount: this image is not mounted there");
+	if (r == 1)
+		return HELPER_DONE;
+	if (r < 0)
+		return helper_failed(mounting->folder, r,
+				     r == -EBUSY ? "something else is mounted there" : NULL);
+	return mount_image(mounting);
+}
+
+/* What can be seen before anybody is asked for a passphrase. */
+static int image_look(const struct mounting *mounting)
+{
+	struct stat status;
+
+	if (stat(mounting->image, &status) < 0)
+		return errno == ENOENT && mounting->options.nofail
+			       ? HELPER_DONE
+			       : helper_failed(mounting->image, -errno, NULL);
+	if (S_ISBLK(status.st_mode))
+		return helper_failed(
+			mounting->image, -EINVAL,
+			"a device: platterfs mounts images (loop, offset= and "
+			"sizelimit= are taken by mount(8), which makes a device of the "
+			"image; table=FILE has an offset= of ours)");
+	if (stat(mounting->folder, &status) == 0 && !S_ISDIR(status.st_mode))
+		return helper_failed(mounting->folder, -ENOTDIR, NULL);
+	return -1;
+}
+
+static int mounting_run(struct mounting *mounting, const char *list)
+{
+	_cleanup_free_ char *error = NULL, *folder = NULL;
+	int r = helper_options_parse(list, &mounting->options, &error);
+
+	if (r < 0)
+		return helper_failed(mounting->image, r, error);
+	folder = realpath(mounting->folder, NULL);
+	if (!folder)
+		return helper_failed(mounting->folder, -errno, NULL);
+	mounting->folder = folder;
+	r = image_look(mounting);
+	if (r >= 0 || mounting->fake)
+		return r >= 0 ? r : HELPER_DONE;
+	return mount_at_folder(mounting);
+}
+
+static int mount_helper_run(const struct command *command, int argc, char **argv)
+{
+	struct mounting mounting = {0};
+	const char *list = "";
+	int r;
+
+	if (arguments_parse(argc, argv, &mounting, &list) < 0)
+		return helper_usage(command);
+	if (geteuid() != 0)
+		return helper_failed(mounting.image, -EPERM,
+				     "needs root, also with user in fstab: a loop device does");
+	r = mounting_run(&mounting, list);
+	helper_options_destroy(&mounting.options);
+	return r;
+}
+
+const struct command cmd_mount_helper = {
+	.name = "mount.platterfs",
+	.arguments = "IMAGE DIR [-sfnv] [-o OPTION,...]",
+	.run = mount_helper_run,
+};

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/* What the start of a raw image says about how long it has to be. */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "image/resize.h"
+#include "util/macros.h"
+#include "util/pages.h"
+
+static uint16_t le16(const char *bytes)
+{
+	uint16_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le16toh(value);
+}
+
+static uint32_t le32(const char *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le32toh(value);
+}
+
+static uint64_t le64(const char *bytes)
+{
+	uint64_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le64toh(value);
+}
+
+/* Linux fs/ext4/ext4.h: struct ext4_super_block, at byte 1024. */
+static uint64_t ext_bytes(const char *super)
+{
+	uint64_t blocks = le32(super + 4);
+	uint32_t shift = le32(super + 24);
+
+	if (le16(super + 56) != 0xef53 || shift > 6)
+		return 0;
+	/* EXT4_FEATURE_INCOMPAT_64BIT: the upper half of the count means something. */
+	if (le32(super + 96) & 0x80)
+		blocks |= (uint64_t)le32(super + 0x150) << 32;
+	return blocks << (10 + shift);
+}
+
+/* Linux fs/xfs/libxfs/xfs_format.h: struct xfs_dsb. */
+static uint64_t xfs_bytes(const char *super)
+{
+	uint32_t block;
+	uint64_t blocks;
+
+	memcpy(&block, super + 4, sizeof(block));
+	memcpy(&blocks, super + 8, sizeof(blocks));
+	return memcmp(super, "XFSB", 4) == 0 ? be64toh(blocks) * be32toh(block) : 0;
+}
+
+/* Linux include/uapi/linux/btrfs_tree.h: struct btrfs_super_block, at byte 65536. */
+static uint64_t btrfs_bytes(const char *super)
+{
+	return memcmp(super + 0x40, "_BHRfS_M", 8) == 0 ? le64(super + 0x70) : 0;
+}
+
+/* UEFI: the header of a GPT says where its copy is, in the last sector. */
+static uint64_t gpt_bytes(const char *header)
+{
+	return memcmp(header, "EFI PART", 8) == 0 ? (le64(header + 32) + 1) * 512 : 0;
+}
+
+static const struct {
+	const char *what;
+	uint64_t at;
+	uint64_t (*bytes)(const char *super);
+} known[] = {
+	{"ext2, ext3 or ext4", 1024, ext_bytes},
+	{"xfs", 0, xfs_bytes},
+	{"btrfs", 65536, btrfs_bytes},
+	{"a GPT", 512, gpt_bytes},
+};
+
+int image_needed(const struct image *image, uint64_t *ret_bytes, const char **ret_what)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(known) && bytes == 0; i++) {
+		struct pages pages;
+		int r = pages_read(image->direct_fd, known[i].at, 1024, &pages);
+
+		if (r < 0)
+			return r;
+		bytes = known[i].bytes(pages.bytes);
+		*ret_what = known[i].what;
+		free(pages.memory);
+	}
+	*ret_bytes = bytes;
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Which of our daemons has an image open, and as what. */
+#ifndef MOUNT_HOLDER_H
+#define MOUNT_HOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct holder {
+	dev_t device; /* of its mount */
+	uid_t user;   /* who runs it */
+	int pid;
+	bool hidden; /* its mount is at no folder: serving.h */
+	bool encrypted;
+	uint64_t image_bytes; /* size of the image, as it has it */
+	char *mountpoint;
+	char *volume; /* the name there */
+};
+
+/* Of an existing image. 0, -ENOENT if none has it open, or negative errno. */
+int holder_find(const char *image, struct holder *ret_holder);
+void holder_destroy(struct holder *holder);
+
+#endif
