@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# fsck(8) checks a line of fstab through fsck.platterfs: options go to the filesystem's program, its
+# exit code comes back, damage is repaired in the image, and nothing is left.
+. "$(dirname "$0")/../../integration/lib.sh"
+. "$(dirname "$0")/../mounting.sh"
+
+check() { # CODE COMMAND...
+    local status=0
+    "${@:2}" >fsck.log 2>&1 || status=$?
+    expect_equal "exit code of ${*:2}" "$status" "$1"
+    expect_nothing_left m "$image"
+}
+
+damage() {
+    local device
+    device=$(platterfs attach -o "keyfile=$SCRATCH/key" "$image")
+    debugfs -w -R "set_inode_field / links_count 9" "$device" >/dev/null 2>&1
+    debugfs -w -R "set_super_value state 2" "$device" >/dev/null 2>&1
+    platterfs detach "$device"
+}
+
+helpers_install
+mkdir m
+head -c 32 /dev/urandom >key
+image=luks-$ID.img
+image_new "$image" 32M --type luks2 --key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000
+device=$(platterfs attach -o "keyfile=$SCRATCH/key" "$image")
+mkfs.ext4 -q "$device"
+platterfs detach "$device"
+export FSTAB_FILE=$SCRATCH/fstab
+printf '%s %s platterfs keyfile=%s,fstype=ext4 0 2\n' "$SCRATCH/$image" "$SCRATCH/m" "$SCRATCH/key" >fstab
+
+step "clean"
+check 0 fsck.platterfs -n "$image"
+check 0 fsck -A -a -C
+grep -q clean fsck.log || fail "fsck -A: $(cat fsck.log)"
+
+step "damaged, and repaired"
+damage
+check 4 fsck.platterfs -n "$image"
+check 1 fsck -A -a
+check 0 fsck.platterfs -f -n "$image"
+
+step "the option fsck of mount"
+damage
+mount -T fstab -o "fsck" "$SCRATCH/m" >fsck.log 2>&1 || fail "mount -o fsck: $(cat fsck.log)"
+umount m
+check 0 fsck.platterfs -f -n "$image"
+
+step "refused"
+mount -T fstab m
+expect_refused 8 "in use: attached or mounted already" fsck.platterfs -n "$image"
+umount m
+: >fstab
+expect_refused 8 "no line of fstab" fsck.platterfs -n "$image"
+expect_nothing_left m "$image"
