@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +12,29 @@
 #include "mount/mountpoint.h"
 #include "util/macros.h"
 
+/* After this, whoever waits is told what for. */
+#define PATIENCE_MS 5000
+
+/* A container that was started meanwhile, for one, has the mount in a namespace of its own. */
+static void say_waiting(const char *mountpoint, int daemon)
+{
+	struct pollfd end = {.fd = daemon, .events = POLLIN};
+
+	if (poll(&end, 1, PATIENCE_MS) == 0)
+		fprintf(stderr,
+			"platterfs: %s: unmounted here; waiting for what is still written, or for "
+			"who "
+			"still uses it: a process, another mount namespace\n",
+			mountpoint);
+}
+
 /* The daemon flushes and closes all volumes, then says how that went. */
 static int wait_done(const char *mountpoint, int daemon)
 {
-	int r = control_wait_end(daemon);
+	int r;
 
+	say_waiting(mountpoint, daemon);
+	r = control_wait_end(daemon);
 	if (r == 0)
 		return CMD_DONE;
 	return cmd_failed(mountpoint, r,

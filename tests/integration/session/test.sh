@@ -28,6 +28,20 @@ check_bind() {
     timeout 10 "$PLATTERFS" umount elsewhere
 }
 
+# A container that was started meanwhile keeps the mount: umount waits, and says what for.
+check_namespace() {
+    local waiting
+    volumes_mount rw folder "$SCRATCH/v"
+    coproc elsewhere { unshare --mount --propagation private sh -c 'echo ready; read -r _; exit 0'; }
+    read -r _ <&"${elsewhere[0]}"
+    "$PLATTERFS" umount v 2>waiting.err &
+    waiting=$!
+    poll 10 "umount to say what it waits for" grep -q 'another mount namespace' waiting.err
+    kill -0 $waiting || fail "umount did not wait"
+    echo >&"${elsewhere[1]}"
+    wait $waiting || fail "umount: $(cat waiting.err)"
+}
+
 check_itself() {
     expect_refused 1 "the image itself" "$PLATTERFS" mount folder/a.img folder/a.img
     # A mount below its own source: the daemon must not enter it.
@@ -101,6 +115,8 @@ step "mounts over one another"
 check_stack
 step "bound elsewhere"
 check_bind
+step "in another mount namespace"
+check_namespace
 step "at the image itself, below the source, at a file"
 check_itself
 step "commands that gave up"
