@@ -84,6 +84,8 @@ static int check_image(const char *image, const struct helper_options *options,
 					       .options = options->daemon,
 					       .read_only = options->read_only,
 					       .autoclear = true};
+	/* A line that says ro leaves nothing to repair with. */
+	char *const look_only[] = {"-n", NULL};
 	_cleanup_free_ char *error = NULL;
 	struct attached attached;
 	int code, r = attach(&request, &attached, &error);
@@ -92,9 +94,11 @@ static int check_image(const char *image, const struct helper_options *options,
 		return CHECK_FAILED;
 	if (r < 0)
 		return fsck_failed(image, r, error);
-	code = check_device(image, options, arguments, attached.loop.path);
+	code = check_device(image, options, options->read_only ? look_only : arguments,
+			    attached.loop.path);
 	r = attach_end(&attached);
-	return r < 0 ? code | fsck_failed(image, r, "the last flush failed: see the log") : code;
+	return r < 0 ? code | fsck_failed(image, r, "a write or the last flush failed: see the log")
+		     : code;
 }
 
 /* All but the image, which comes last, is for the program. */

@@ -87,10 +87,11 @@ static int remount(const struct mounting *mounting, const char *device)
 	return r < 0 ? helper_failed(mounting->folder, r, error) : HELPER_DONE;
 }
 
-/* As systemd does for disks: what can safely be repaired is. */
+/* As systemd does for disks: what can safely be repaired is; but nothing that is mounted read-only.
+ */
 static int check(const struct mounting *mounting, const char *type, const char *device)
 {
-	char *const options[] = {"-a", NULL};
+	char *const options[] = {mounting->options.read_only ? "-n" : "-a", NULL};
 	_cleanup_free_ char *reason = NULL;
 	int r = check_run(type, options, device);
 
@@ -108,6 +109,16 @@ static int check(const struct mounting *mounting, const char *type, const char *
 
 static const char nothing_known[] =
 	"no filesystem is known in it: a new volume, a partition table, or a wrong key";
+
+/* libmount fails also if the filesystem is mounted, but could not be recorded for umount(8). */
+static void unmount_half(const struct mounting *mounting, const char *device)
+{
+	const struct inner_unmount unmount = {.folder = mounting->folder};
+	_cleanup_free_ char *source = NULL, *type = NULL, *error = NULL;
+
+	if (inner_find(mounting->folder, &source, &type) == 0 && strcmp(source, device) == 0)
+		inner_unmount(&unmount, &error);
+}
 
 static int mount_device(const struct mounting *mounting, const char *device)
 {
@@ -127,8 +138,10 @@ static int mount_device(const struct mounting *mounting, const char *device)
 			return r;
 	}
 	r = inner_mount(&mount, &error);
-	return r == 0 ? HELPER_DONE
-		      : helper_failed(mounting->image, r, probed ? error : nothing_known);
+	if (r == 0)
+		return HELPER_DONE;
+	unmount_half(mounting, device);
+	return helper_failed(mounting->image, r, probed ? error : nothing_known);
 }
 
 static int mount_image(const struct mounting *mounting)

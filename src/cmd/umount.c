@@ -38,7 +38,7 @@ static int wait_done(const char *mountpoint, int daemon)
 	if (r == 0)
 		return CMD_DONE;
 	return cmd_failed(mountpoint, r,
-			  r == -EIO ? "unmounted, but the last flush failed: see the log"
+			  r == -EIO ? "unmounted, but a write or the last flush failed: see the log"
 				    : "unmounted, but its daemon died before it had flushed");
 }
 

@@ -71,9 +71,10 @@ static int wait_gone(const char *folder, const char *loop, struct serving *servi
 	r = serving_end(serving);
 	if (r == 0)
 		return HELPER_DONE;
-	return helper_failed(folder, r,
-			     r == -EIO ? "unmounted, but the last flush failed: see the log"
-				       : "unmounted, but its daemon died before it had flushed");
+	return helper_failed(
+		folder, r,
+		r == -EIO ? "unmounted, but a write or the last flush failed: see the log"
+			  : "unmounted, but its daemon died before it had flushed");
 }
 
 static int unmount_image(const struct inner_unmount *unmount, const char *loop)

@@ -132,8 +132,9 @@ int volume_grow(struct volume *volume, const struct volume_options *options,
 }
 
 /*
- * What failed before has been told to whoever wrote. An image that was deleted while it was in use
- * is nothing to fail for: its owner wanted it gone.
+ * What failed before has been told to whoever wrote; but that may have been a loop device, whose
+ * writer has not heard of it. An image that was deleted while it was in use is nothing to fail for:
+ * its owner wanted it gone.
  */
 static int volume_flush(struct volume *volume)
 {
@@ -141,7 +142,7 @@ static int volume_flush(struct volume *volume)
 	int r;
 
 	if (volume->failed || volume->image.read_only)
-		return 0;
+		return volume->failed;
 	r = fdatasync(volume->image.direct_fd) < 0 ? -errno : 0;
 	if (r == 0)
 		r = image_verify(&volume->image, &reason);
@@ -151,7 +152,7 @@ static int volume_flush(struct volume *volume)
 	}
 	if (r < 0)
 		volume_failed(volume, "fsync at close", r, reason);
-	return r;
+	return r == 0 && volume->full ? -ENOSPC : r;
 }
 
 int volume_close(struct volume *volume)

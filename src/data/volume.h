@@ -76,8 +76,9 @@ int volume_open(struct volume *volume, const struct volume_options *options,
 		const char **ret_reason);
 
 /*
- * Flushes unless read-only or failed, and closes. 0, or an error that nobody has been told of yet:
- * the negative errno of the flush, or -EIO if the image is not what it was.
+ * Flushes unless read-only or failed, and closes. 0 if all that was ever written is on the device;
+ * or the negative errno of the first write or flush that failed, -ENOSPC if the disk was full at
+ * some time, or -EIO if the image is not what it was.
  */
 int volume_close(struct volume *volume);
 

@@ -100,7 +100,7 @@ int loop_attach(const struct loop_request *request, struct loop_device *ret_devi
 	struct loop_device device;
 	int r = attach_any(request, &device);
 
-	*ret_reason = r == -ENOENT ? "no /dev/loop-control: modprobe loop" : NULL;
+	*ret_reason = r == -ENOENT ? "no loop devices: modprobe loop" : NULL;
 	if (r < 0)
 		return r;
 	r = verify(&device, request->file_fd, ret_reason);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* What the start of a raw image says about how long it has to be. */
+#include <blkid/blkid.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "image/resize.h"
@@ -80,6 +82,39 @@ static const struct {
 	{"a GPT", 512, gpt_bytes},
 };
 
+/* Where the last partition of any other table ends. */
+static uint64_t partitions_end(blkid_partlist partitions)
+{
+	int count = blkid_partlist_numof_partitions(partitions);
+	uint64_t end = 0;
+
+	for (int i = 0; i < count; i++) {
+		blkid_partition partition = blkid_partlist_get_partition(partitions, i);
+		uint64_t sectors = (uint64_t)blkid_partition_get_start(partition) +
+				   (uint64_t)blkid_partition_get_size(partition);
+
+		end = max_u64(end, sectors * 512);
+	}
+	return end;
+}
+
+static uint64_t table_bytes(const struct image *image)
+{
+	blkid_probe probe = blkid_new_probe();
+	blkid_partlist partitions = NULL;
+	uint64_t bytes = 0;
+
+	if (probe && blkid_probe_set_device(probe, image->buffered_fd, 0, 0) == 0 &&
+	    blkid_probe_enable_partitions(probe, 1) == 0)
+		partitions = blkid_probe_get_partitions(probe);
+	if (partitions)
+		bytes = partitions_end(partitions);
+	blkid_free_probe(probe);
+	/* It has read through the page cache. */
+	posix_fadvise(image->buffered_fd, 0, 0, POSIX_FADV_DONTNEED);
+	return bytes;
+}
+
 int image_needed(const struct image *image, uint64_t *ret_bytes, const char **ret_what)
 {
 	uint64_t bytes = 0;
@@ -93,6 +128,10 @@ int image_needed(const struct image *image, uint64_t *ret_bytes, const char **re
 		bytes = known[i].bytes(pages.bytes);
 		*ret_what = known[i].what;
 		free(pages.memory);
+	}
+	if (bytes == 0) {
+		bytes = table_bytes(image);
+		*ret_what = "a partition table";
 	}
 	*ret_bytes = bytes;
 	return 0;

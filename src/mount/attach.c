@@ -176,7 +176,8 @@ static int detach_loop(struct loop_device *loop, struct serving *serving, char *
 		return refuse(ret_error, -EIO,
 			      "detached, but its daemon died before it had flushed");
 	return r < 0 || lost < 0
-		       ? refuse(ret_error, -EIO, "detached, but the last flush failed: see the log")
+		       ? refuse(ret_error, -EIO,
+				"detached, but a write or the last flush failed: see the log")
 		       : 0;
 }
 

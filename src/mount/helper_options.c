@@ -40,6 +40,13 @@ static bool is_read_only(const char *option)
 	       strcmp(option, "read-only") == 0;
 }
 
+/* Who may use a FUSE mount says nothing here, where it is a device that is used. */
+static bool is_of_mountpoint(const char *option)
+{
+	return strcmp(option, "allow_other") == 0 || strcmp(option, "allow_root") == 0 ||
+	       strcmp(option, "auto_unmount") == 0;
+}
+
 static int take_type(struct helper_options *options, const char *type, char **ret_error)
 {
 	free(options->type);
@@ -70,6 +77,8 @@ static int option_take(struct helper_options *options, const char *option, const
 		options->read_only = false;
 		return 0;
 	}
+	if (is_of_mountpoint(option))
+		return 0;
 	if (is_read_only(option))
 		options->read_only = true;
 	else if (strcmp(option, "noauto") != 0 && is_daemons(option))

@@ -6,14 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "mount/control.h"
 #include "mount/mountpoint.h"
 #include "util/macros.h"
 
 struct search {
-	const char *image; /* absolute */
+	struct stat image;
 	struct holder *found;
 };
 
@@ -32,20 +34,8 @@ static const char *text_of(struct json_object *object, const char *name)
 	return text ? text : "";
 }
 
-/* `source` is the image, or its folder. */
-static bool is_source(const char *source, const char *image, const char *name)
-{
-	size_t folder = (size_t)(name - image) - 1;
-
-	if (strcmp(source, image) == 0)
-		return true;
-	return strcmp(source, "/") == 0
-		       ? folder == 0
-		       : strlen(source) == folder && strncmp(source, image, folder) == 0;
-}
-
-/* Only a volume that is open says which image it is. */
-static struct json_object *volume_of(struct json_object *mount, const char *name)
+/* Only a volume that is open says which image it is: names may mean another one by now. */
+static struct json_object *volume_of(struct json_object *mount, const struct stat *image)
 {
 	struct json_object *volumes = member(mount, "volumes");
 	size_t count = volumes ? json_object_array_length(volumes) : 0;
@@ -53,14 +43,26 @@ static struct json_object *volume_of(struct json_object *mount, const char *name
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *volume = json_object_array_get_idx(volumes, i);
 
-		if (strcmp(text_of(volume, "image"), name) == 0)
+		if (json_object_get_uint64(member(volume, "image_device")) == image->st_dev &&
+		    json_object_get_uint64(member(volume, "image_inode")) == image->st_ino)
 			return volume;
 	}
 	return NULL;
 }
 
+/* Another user's daemon may say what it likes, unless it is his own image that it speaks of. */
+static bool is_trusted(const char *socket_path, const struct stat *image, uid_t *ret_user)
+{
+	struct stat socket;
+
+	if (lstat(socket_path, &socket) < 0)
+		return false;
+	*ret_user = socket.st_uid;
+	return socket.st_uid == 0 || socket.st_uid == geteuid() || socket.st_uid == image->st_uid;
+}
+
 static int holder_fill(struct json_object *mount, struct json_object *volume, unsigned number,
-		       struct holder *holder)
+		       uid_t user, struct holder *holder)
 {
 	int seen = mountpoint_exists(makedev(0, number));
 
@@ -68,7 +70,7 @@ static int holder_fill(struct json_object *mount, struct json_object *volume, un
 		return seen;
 	*holder = (struct holder){
 		.device = makedev(0, number),
-		.user = (uid_t)json_object_get_int64(member(mount, "uid")),
+		.user = user,
 		.pid = json_object_get_int(member(mount, "pid")),
 		.hidden = !seen,
 		.encrypted = json_object_get_boolean(member(volume, "encrypted")),
@@ -85,22 +87,22 @@ static int holder_fill(struct json_object *mount, struct json_object *volume, un
 static int search_mount(struct json_object *mount, const char *socket_path, void *data)
 {
 	struct search *search = data;
-	const char *name = strrchr(search->image, '/') + 1, *number = strrchr(socket_path, '/');
+	const char *number = strrchr(socket_path, '/');
 	struct json_object *volume;
 	unsigned minor_number;
+	uid_t user;
 
 	if (!mount || sscanf(number, "/%u.sock", &minor_number) != 1 ||
-	    !is_source(text_of(mount, "source"), search->image, name))
+	    !is_trusted(socket_path, &search->image, &user))
 		return 0;
-	volume = volume_of(mount, name);
-	return volume ? holder_fill(mount, volume, minor_number, search->found) : 0;
+	volume = volume_of(mount, &search->image);
+	return volume ? holder_fill(mount, volume, minor_number, user, search->found) : 0;
 }
 
 int holder_find(const char *image, struct holder *ret_holder)
 {
-	_cleanup_free_ char *path = realpath(image, NULL);
-	struct search search = {.image = path, .found = ret_holder};
-	int r = path ? control_each(search_mount, &search) : -errno;
+	struct search search = {.found = ret_holder};
+	int r = stat(image, &search.image) < 0 ? -errno : control_each(search_mount, &search);
 
 	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
 }

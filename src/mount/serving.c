@@ -61,7 +61,7 @@ static _Noreturn void become_daemon(const char *image, const char *options, cons
 /* It prints its own line if it fails, and returns when it serves. */
 static int daemon_start(const char *image, const char *options, struct place *place)
 {
-	pid_t child = fork();
+	pid_t child = fork(), waited;
 	sighandler_t interrupt;
 	int status;
 
@@ -71,10 +71,11 @@ static int daemon_start(const char *image, const char *options, struct place *pl
 		become_daemon(image, options, place->path);
 	/* Who is asked for a passphrase may press Ctrl-C: then it ends, and we clear up. */
 	interrupt = signal(SIGINT, SIG_IGN);
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
+	while ((waited = waitpid(child, &status, 0)) < 0 && errno == EINTR)
+		;
 	signal(SIGINT, interrupt);
+	if (waited < 0)
+		return -ECHILD;
 	place->mounted = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	return place->mounted ? 0 : -ECANCELED;
 }

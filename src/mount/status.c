@@ -88,6 +88,15 @@ static struct json_object *closed_json(const struct names *names, const char *na
 			   closed_size(names, name, key), counters);
 }
 
+/* What passes by the daemon must have the alignment that the image wants. */
+static uint64_t sector_size(const struct node *node)
+{
+	const struct volume *volume = &node->volume;
+
+	return max_u64(max_u64(512, volume->sector_bytes),
+		       node->backing_id ? volume->image.block_bytes : 0);
+}
+
 /* Of an open one also what a loop device above it should know. */
 static struct json_object *open_json(const struct names *names, const struct node *node)
 {
@@ -97,6 +106,8 @@ static struct json_object *open_json(const struct names *names, const struct nod
 						 volume->size_bytes, volume->counters);
 
 	json_object_object_add(object, "image", json_object_new_string(node->name));
+	json_object_object_add(object, "image_device", json_object_new_uint64(node->device));
+	json_object_object_add(object, "image_inode", json_object_new_uint64(node->inode));
 	json_object_object_add(object, "image_size",
 			       json_object_new_uint64(volume->image.size_bytes));
 	json_object_object_add(object, "encrypted",
@@ -104,8 +115,7 @@ static struct json_object *open_json(const struct names *names, const struct nod
 	/* Reads and writes that pass by the daemon are in none of the counters. */
 	json_object_object_add(object, "passthrough",
 			       json_object_new_boolean(node->backing_id != 0));
-	json_object_object_add(object, "sector_size",
-			       json_object_new_uint64(max_u64(512, volume->sector_bytes)));
+	json_object_object_add(object, "sector_size", json_object_new_uint64(sector_size(node)));
 	return object;
 }
 

@@ -236,7 +236,8 @@ def direct_loop(file):
     try:
         # struct loop_config: fd, block size, struct loop_info64 (flags at 52), reserved.
         config = bytearray(4 + 4 + 232 + 64)
-        struct.pack_into("<I", config, 0, image)
+        # Sectors as the disks in memory have them, which is what the kernel takes for an image there.
+        struct.pack_into("<II", config, 0, image, 4096)
         struct.pack_into("<I", config, 8 + 52, LO_FLAGS_DIRECT_IO)
         while True:
             device = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"

@@ -257,6 +257,12 @@ volumes_unmount() { # MOUNTPOINT
     not mountpoint -q "$1" || fail "$1 is still mounted"
 }
 
+# The same if not all that was written is on the device.
+volumes_unmount_failed() { # MOUNTPOINT
+    expect_refused 1 "a write or the last flush failed" "$PLATTERFS" umount "$1"
+    not mountpoint -q "$1" || fail "$1 is still mounted"
+}
+
 # The process that serves this mount.
 daemon_pid() { # MOUNTPOINT
     local pid

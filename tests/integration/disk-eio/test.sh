@@ -47,8 +47,8 @@ check_zram() {
     expect_errno EIO bytes write @8 65536 4194304 2
     echo 0 >"$limit"
     expect_sticky
-    volumes_unmount "$SCRATCH/v"
-    wait "$daemon"
+    volumes_unmount_failed "$SCRATCH/v"
+    ! wait "$daemon" || fail "the daemon's exit code is 0"
     rm "$folder"/*.img
 }
 
@@ -74,8 +74,8 @@ check_flush() {
     expect_errno EIO bytes write @8 0 65536 2
     rm fault.write
     expect_sticky
-    volumes_unmount "$SCRATCH/v"
-    wait "$daemon"
+    volumes_unmount_failed "$SCRATCH/v"
+    ! wait "$daemon" || fail "the daemon's exit code is 0"
 }
 
 # Nobody called fsync, so nobody has been told: umount is the last who can.

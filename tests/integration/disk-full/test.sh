@@ -39,6 +39,6 @@ for mode in "${MODES[@]}"; do
     poll 10 "room again" bytes write v/sparse.img $((60 * 1048576)) 1048576 9
     bytes fsync v/sparse.img
     bytes check "$folder/sparse.img" $((60 * 1048576)) 1048576 9
-    volumes_unmount "$SCRATCH/v"
+    volumes_unmount_failed "$SCRATCH/v" # a loop device above may have heard of it alone
     rm "$folder"/*.img
 done

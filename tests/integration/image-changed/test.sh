@@ -31,9 +31,9 @@ expect_failed() {
 }
 
 end() {
-    volumes_unmount "$SCRATCH/v"
+    volumes_unmount_failed "$SCRATCH/v"
     poll 5 "the daemon to end" process_gone "$daemon"
-    wait "$daemon"
+    ! wait "$daemon" || fail "the daemon's exit code is 0"
 }
 
 check_unlinked() {

@@ -52,6 +52,17 @@ else
     detached "$device"
 fi
 
+step "passthrough above a disk with blocks of 4096 bytes"
+disk_mount big ext4 64M --sector-size 4096
+image_mapped "$folder/big-$ID.img" 16M
+loops_undo "big-$ID.img"
+attached -o passthrough "$folder/big-$ID.img"
+mkfs.ext4 -q "$device"
+mount "$device" m
+cp "$0" m/file
+umount m
+detached "$device"
+
 step "read-only, both ways to say it"
 for option in -r "-o ro"; do
     attached $option "a-$ID.img"
@@ -96,6 +107,14 @@ exec 7<&-
 bytes write "$device" 0 512 6
 detached "$device"
 bytes check "a-$ID.img" 0 512 6
+
+step "an image that has another name by now"
+attached "a-$ID.img"
+mv "a-$ID.img" "old-$ID.img"
+image_new "a-$ID.img" 1M
+expect_refused 1 "not attached" "$PLATTERFS" detach "a-$ID.img"
+detached "old-$ID.img"
+mv "old-$ID.img" "a-$ID.img"
 
 step "refused"
 mkdir v

@@ -48,6 +48,20 @@ mount -T fstab -o "fsck" "$SCRATCH/m" >fsck.log 2>&1 || fail "mount -o fsck: $(c
 umount m
 check 0 fsck.platterfs -f -n "$image"
 
+step "a line that is read-only is looked at, and not repaired"
+printf '%s %s platterfs keyfile=%s,fstype=ext4,ro 0 2\n' "$SCRATCH/$image" "$SCRATCH/m" "$SCRATCH/key" >fstab
+check 0 fsck.platterfs -a "$image"
+mount -T fstab -o fsck "$SCRATCH/m" || fail "mount -o ro,fsck"
+umount m
+damage
+check 4 fsck.platterfs -a "$image"
+not mount -T fstab -o fsck "$SCRATCH/m" >fsck.log 2>&1 || fail "mounted with errors"
+grep -q "fsck.ext4 found what it does not repair" fsck.log || fail "mount -o ro,fsck: $(cat fsck.log)"
+check 4 fsck.platterfs -a "$image"
+expect_nothing_left m "$image"
+printf '%s %s platterfs keyfile=%s,fstype=ext4 0 2\n' "$SCRATCH/$image" "$SCRATCH/m" "$SCRATCH/key" >fstab
+check 1 fsck.platterfs -a "$image"
+
 step "refused"
 mount -T fstab m
 expect_refused 8 "in use: attached or mounted already" fsck.platterfs -n "$image"

@@ -81,6 +81,26 @@ refused "in use: served at $SCRATCH/v, by process" rw
 exec 7<&-
 platterfs umount v
 
+step "options of a FUSE mount, which a device has no use for"
+mount -t platterfs -o allow_other "a-$ID.img" m || fail "allow_other"
+umount m
+
+step "what did not reach the device"
+image_sparse "full-$ID.img" 64M
+mkfs.ext4 -q -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 "full-$ID.img"
+disk_mount small ext4 40M
+cp --sparse=always "full-$ID.img" "$folder/full-$ID.img"
+loops_undo "full-$ID.img"
+mount -t platterfs "$folder/full-$ID.img" m
+dd if=/dev/urandom of=m/file bs=1M count=50 status=none || true
+expect_refused 32 "a write or the last flush failed|daemon" umount m
+expect_nothing_left m "full-$ID.img"
+
+step "recorded nowhere"
+unshare --mount --propagation private sh -c "mount -t tmpfs -o size=4k none /run/mount && dd if=/dev/zero of=/run/mount/full bs=4k status=none
+    timeout 20 mount -t platterfs '$SCRATCH/a-$ID.img' '$SCRATCH/m' 2>unrecorded.err && exit 9; ! mountpoint -q '$SCRATCH/m'" || fail "mounted, or hangs: $(cat unrecorded.err)"
+expect_nothing_left m "a-$ID.img"
+
 step "not root"
 install -m 755 "$PLATTERFS" mount.platterfs
 chmod 644 "a-$ID.img"
