@@ -3,7 +3,7 @@
 # bash completion of platterfs(1). Needs nothing but bash; asks no daemon, which may be stuck.
 
 declare -A _platterfs_options=(
-    [mount]="-f --foreground -o --options -h --help"
+    [mount]="-f --foreground --fs -o --options -h --help"
     [umount]="-h --help"
     [create]="-t --type -s --size --sparse -c --cipher --key-size --hash --sector-size
         --iv-large-sectors -d --key-file --keyfile-offset -l --keyfile-size --pbkdf
@@ -48,6 +48,7 @@ declare -A _platterfs_values=(
     [header=]="@file"
     [table=]="@file"
     [--type]="raw luks1 luks2 plain"
+    [--fs]="ext2 ext3 ext4 squashfs erofs"
     [--cipher]="aes-xts-plain64 aes-cbc-essiv:sha256 serpent-xts-plain64 twofish-xts-plain64
         camellia-xts-plain64"
     [--key-size]="256 512"
@@ -153,7 +154,11 @@ _platterfs_offer_volumes() {
 _platterfs_offer_arguments() { # COMMAND
     local IFS=$'\n'
     case $1 in
-    umount | status | top) _platterfs_offer_mountpoints "" ;;
+    umount)
+        _platterfs_offer_mountpoints ""
+        _platterfs_offer_files # the folder of mount --fs
+        ;;
+    status | top) _platterfs_offer_mountpoints "" ;;
     unlock | lock) _platterfs_offer_volumes ;;
     detach)
         _platterfs_offer_loops
@@ -192,7 +197,7 @@ _platterfs() {
     command=$(_platterfs_command) || { command=mount && named=; }
     before=${_platterfs_letters[$before]-$before}
 
-    if [[ $before == -* && $before != "$command" ]]; then
+    if [[ $before == -* && $before != "$command" && $before != --fs ]]; then
         if [[ $before == --options ]]; then
             _platterfs_list
             return

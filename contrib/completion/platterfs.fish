@@ -127,9 +127,10 @@ $word lock -d 'Take the key away'
 set -l mounting complete -c platterfs -n '__platterfs_needs_command; or __platterfs_is mount'
 $mounting -F
 $mounting -s f -l foreground -d 'Stay, and log to standard error'
+$mounting -l fs -d 'Mount the filesystem in an image'
 $mounting -s o -l options -x -a '(__platterfs_list)' -d 'How to serve'
 
-set -l path complete -c platterfs -n '__platterfs_is create prepare resize info doctor attach detach' -F
+set -l path complete -c platterfs -n '__platterfs_is create prepare resize info doctor attach detach umount' -F
 $path
 complete -c platterfs -n '__platterfs_is umount status top doctor' -a '(__platterfs_mountpoints)' -d 'Mount point'
 complete -c platterfs -n '__platterfs_is unlock lock' -a '(__platterfs_volumes)'

@@ -55,6 +55,37 @@ static int unmounted(const char *mountpoint, dev_t device, int daemon)
 			  "device");
 }
 
+/*
+ * The filesystem of a chain: its keeper takes down what is below, once the driver has ended. It may
+ * have taken all of it down already, because something has died.
+ */
+static int unmount_chain(const char *mountpoint)
+{
+	_cleanup_free_ char *error = NULL;
+	dev_t device;
+	uid_t user;
+	int r = mountpoint_find_fuse(mountpoint, &device, &user);
+	int keeper = r < 0 ? r : control_wait_chain(device, user);
+
+	if (keeper < 0)
+		return cmd_failed(mountpoint, -ENOENT, "not a platterfs mount");
+	r = mountpoint_unmount(mountpoint, false, &error);
+	if (r == 0 && mountpoint_exists(device) > 0) {
+		printf("%s: unmounted; the same filesystem is still mounted elsewhere\n",
+		       mountpoint);
+		close(keeper);
+		return CMD_DONE;
+	}
+	if (r == 0)
+		return wait_done(mountpoint, keeper);
+	close(keeper);
+	return cmd_failed(mountpoint, r,
+			  r == -EBUSY
+				  ? "in use: a program has a file or folder of it open, or works "
+				    "in it; nothing was unmounted"
+				  : error);
+}
+
 static int unmount(const char *mountpoint)
 {
 	_cleanup_free_ char *error = NULL;
@@ -64,8 +95,10 @@ static int unmount(const char *mountpoint)
 	int daemon;
 	int r = mountpoint_find(mountpoint, &device, &user);
 
+	if (r == -ENOENT)
+		return unmount_chain(mountpoint);
 	if (r < 0)
-		return cmd_failed(mountpoint, r, r == -ENOENT ? "not a platterfs mount" : NULL);
+		return cmd_failed(mountpoint, r, NULL);
 	daemon = control_wait(device, user);
 	/* Without a daemon, asking the mount is no risk. */
 	if (daemon < 0)
@@ -99,6 +132,8 @@ static int umount_run(const struct command *command, int argc, char **argv)
 const struct command cmd_umount = {
 	.name = "umount",
 	.arguments = "MOUNTPOINT",
-	.summary = "Unmounts, and waits until everything is on the device.",
+	.summary = "Unmounts, and waits until everything is on the device; of a filesystem that "
+		   "mount\n"
+		   "has found in an image, also the volume below it.",
 	.run = umount_run,
 };

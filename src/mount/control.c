@@ -26,12 +26,8 @@
 static int control_listen(struct control *control)
 {
 	char folder[CONTROL_FOLDER_BYTES];
-	int r = -ENOENT;
+	int r = control_folder_own(folder);
 
-	for (unsigned choice = 0; choice < CONTROL_FOLDERS && r < 0; choice++) {
-		control_folder(geteuid(), choice, folder);
-		r = control_folder_make(folder);
-	}
 	if (r < 0)
 		return r;
 	if (asprintf(&control->path, "%s/%u.sock", folder, minor(control->session->device)) < 0) {

@@ -87,8 +87,13 @@ int control_growing(dev_t device, uid_t user, const char *volume, uint64_t image
 int control_grown(dev_t device, uid_t user, const char *volume,
 		  char ret_reason[UNLOCK_REASON_BYTES]);
 
+/* Removes the socket of a daemon of ours that has died. */
+void control_forget(dev_t device);
+
 /* Asks the same daemon to tell when it is done. A descriptor for the answer, or negative errno. */
 int control_wait(dev_t device, uid_t user);
+/* The same of the keeper of a chain (chain.h), by the number of the filesystem's mount. */
+int control_wait_chain(dev_t device, uid_t user);
 /*
  * Waits for that answer, and closes the descriptor. 0, -EIO if the last flush failed, or
  * -ECONNRESET if the daemon died.

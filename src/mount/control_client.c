@@ -18,22 +18,45 @@
 #define STATUS_LIMIT (64 * MIB)
 
 /* The first of the user's folders in which somebody listens for this mount. */
-static int control_ask(dev_t device, uid_t user, const char *word)
+static int ask_socket(dev_t device, uid_t user, const char *kind, const char *word)
 {
 	char folder[CONTROL_FOLDER_BYTES], path[96];
 	int r = -ENOENT;
 
-	for (unsigned choice = 0; choice < CONTROL_FOLDERS && r < 0; choice++) {
-		control_folder(user, choice, folder);
-		snprintf(path, sizeof(path), "%s/%u.sock", folder, minor(device));
+	for (unsigned choice = 0; r < 0 && control_folder(user, choice, folder); choice++) {
+		snprintf(path, sizeof(path), "%s/%u.%s", folder, minor(device), kind);
 		r = control_socket_ask(path, user, word);
 	}
 	return r;
 }
 
+void control_forget(dev_t device)
+{
+	char folder[CONTROL_FOLDER_BYTES], path[96];
+
+	for (unsigned choice = 0; control_folder(geteuid(), choice, folder); choice++) {
+		_cleanup_fd_ int fd = -1;
+
+		snprintf(path, sizeof(path), "%s/%u.sock", folder, minor(device));
+		fd = control_socket_ask(path, geteuid(), "wait");
+		if (fd == -ECONNREFUSED)
+			unlink(path);
+	}
+}
+
+static int control_ask(dev_t device, uid_t user, const char *word)
+{
+	return ask_socket(device, user, "sock", word);
+}
+
 int control_wait(dev_t device, uid_t user)
 {
 	return control_ask(device, user, "wait");
+}
+
+int control_wait_chain(dev_t device, uid_t user)
+{
+	return ask_socket(device, user, "chain", "wait");
 }
 
 int control_wait_end(int fd)
@@ -201,10 +224,9 @@ static int each_of_user(uid_t user,
 	char folder[CONTROL_FOLDER_BYTES], pattern[96];
 	int r = 0;
 
-	for (unsigned choice = 0; choice < (user == 0 ? 1 : CONTROL_FOLDERS); choice++) {
+	for (unsigned choice = 0; control_folder(user, choice, folder); choice++) {
 		glob_t sockets = {0};
 
-		control_folder(user, choice, folder);
 		snprintf(pattern, sizeof(pattern), "%s/*.sock", folder);
 		glob(pattern, 0, NULL, &sockets);
 		for (size_t i = 0; r == 0 && i < sockets.gl_pathc; i++)

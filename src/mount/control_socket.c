@@ -79,14 +79,30 @@ int control_socket_ask(const char *path, uid_t user, const char *word)
 	return asked;
 }
 
-void control_folder(uid_t user, unsigned choice, char path[CONTROL_FOLDER_BYTES])
+/* Who user 0 is outside of this user namespace; 0 if we are in none. */
+static uid_t root_outside(void)
 {
-	if (user == 0)
+	_cleanup_file_ FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned inside, outside;
+
+	return map && fscanf(map, "%u %u", &inside, &outside) == 2 && inside == 0 ? outside : 0;
+}
+
+bool control_folder(uid_t user, unsigned choice, char path[CONTROL_FOLDER_BYTES])
+{
+	if (user == 0 && choice == 0) {
 		strcpy(path, "/run/platterfs");
-	else if (choice == 0)
-		snprintf(path, CONTROL_FOLDER_BYTES, "/run/user/%u/platterfs", user);
-	else
-		snprintf(path, CONTROL_FOLDER_BYTES, "/tmp/platterfs-%u", user);
+		return true;
+	}
+	if (user == 0) {
+		user = root_outside();
+		choice--;
+	}
+	if (user == 0 || choice > 1)
+		return false;
+	snprintf(path, CONTROL_FOLDER_BYTES,
+		 choice == 0 ? "/run/user/%u/platterfs" : "/tmp/platterfs-%u", user);
+	return true;
 }
 
 int control_folder_make(const char *path)
@@ -100,4 +116,13 @@ int control_folder_make(const char *path)
 	return S_ISDIR(status.st_mode) && status.st_uid == geteuid() && !(status.st_mode & 022)
 		       ? 0
 		       : -EPERM;
+}
+
+int control_folder_own(char path[CONTROL_FOLDER_BYTES])
+{
+	int r = -ENOENT;
+
+	for (unsigned choice = 0; r < 0 && control_folder(geteuid(), choice, path); choice++)
+		r = control_folder_make(path);
+	return r;
 }

@@ -33,13 +33,13 @@ static int resolve_parent(const char *path, char **ret_path)
 	return r < 0 ? -ENOMEM : 0;
 }
 
-static int mount_parse(struct libmnt_fs *fs, dev_t *ret_device, uid_t *ret_user)
+static int mount_parse(struct libmnt_fs *fs, const char *kind, dev_t *ret_device, uid_t *ret_user)
 {
 	const char *type = mnt_fs_get_fstype(fs);
 	char *value = NULL;
 	size_t length = 0;
 
-	if (!type || strcmp(type, "fuse.platterfs") != 0)
+	if (!type || strncmp(type, kind, strlen(kind)) != 0)
 		return -ENOENT;
 	*ret_device = mnt_fs_get_devno(fs);
 	*ret_user = 0;
@@ -58,7 +58,7 @@ static struct libmnt_table *table_read(void)
 	return NULL;
 }
 
-int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user)
+static int find(const char *path, const char *kind, dev_t *ret_device, uid_t *ret_user)
 {
 	struct libmnt_table *table = table_read();
 	struct libmnt_fs *fs;
@@ -66,10 +66,27 @@ int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user)
 
 	if (table) {
 		fs = mnt_table_find_target(table, path, MNT_ITER_BACKWARD);
-		r = fs ? mount_parse(fs, ret_device, ret_user) : -ENOENT;
+		r = fs ? mount_parse(fs, kind, ret_device, ret_user) : -ENOENT;
 	}
 	mnt_unref_table(table);
 	return r;
+}
+
+int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user)
+{
+	return find(path, "fuse.platterfs", ret_device, ret_user);
+}
+
+int mountpoint_find_fuse(const char *path, dev_t *ret_device, uid_t *ret_user)
+{
+	return find(path, "fuse", ret_device, ret_user);
+}
+
+int mountpoint_find_any(const char *path, dev_t *ret_device)
+{
+	uid_t user;
+
+	return find(path, "", ret_device, &user);
 }
 
 int mountpoint_exists(dev_t device)
@@ -87,7 +104,7 @@ int mountpoint_of(dev_t device, char **ret_path)
 	struct libmnt_fs *fs = table ? mnt_table_find_devno(table, device, MNT_ITER_FORWARD) : NULL;
 	dev_t found;
 	uid_t user;
-	int r = fs ? mount_parse(fs, &found, &user) : -ENOENT;
+	int r = fs ? mount_parse(fs, "fuse.platterfs", &found, &user) : -ENOENT;
 
 	if (r == 0) {
 		*ret_path = strdup(mnt_fs_get_target(fs));
@@ -116,7 +133,8 @@ int mountpoint_users(uid_t **ret_users, size_t *ret_count)
 		uid_t user, *users;
 		dev_t device;
 
-		if (mount_parse(fs, &device, &user) < 0 || contains(*ret_users, *ret_count, user))
+		if (mount_parse(fs, "fuse.platterfs", &device, &user) < 0 ||
+		    contains(*ret_users, *ret_count, user))
 			continue;
 		users = reallocarray(*ret_users, *ret_count + 1, sizeof(*users));
 		if (!users) {
@@ -140,7 +158,7 @@ int mountpoint_resolve(const char *path, char **ret_path)
 	uid_t user;
 
 	if (resolve_parent(path, &resolved) == 0 &&
-	    mountpoint_find(resolved, &device, &user) == 0) {
+	    mountpoint_find_fuse(resolved, &device, &user) == 0) {
 		*ret_path = resolved;
 		return 0;
 	}

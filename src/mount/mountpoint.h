@@ -19,6 +19,10 @@ int mountpoint_resolve(const char *path, char **ret_path);
  */
 int mountpoint_find(const char *path, dev_t *ret_device, uid_t *ret_user);
 
+/* The same for whatever FUSE filesystem is mounted there; and for any filesystem. */
+int mountpoint_find_fuse(const char *path, dev_t *ret_device, uid_t *ret_user);
+int mountpoint_find_any(const char *path, dev_t *ret_device);
+
 /* Whether the mount with this device number is still mounted anywhere. Negative errno as above. */
 int mountpoint_exists(dev_t device);
 

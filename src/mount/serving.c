@@ -15,28 +15,15 @@
 #include <sys/wait.h>
 
 #include "mount/control.h"
-#include "mount/control_socket.h"
 #include "mount/mountpoint.h"
+#include "mount/place.h"
 #include "util/macros.h"
 
 /* Where the mount is for a moment. */
 struct place {
-	char path[CONTROL_FOLDER_BYTES + 16];
+	char path[PLACE_BYTES];
 	bool mounted;
 };
-
-static int place_make(struct place *place)
-{
-	char folder[CONTROL_FOLDER_BYTES];
-	int r;
-
-	control_folder(geteuid(), 0, folder);
-	r = control_folder_make(folder);
-	if (r < 0)
-		return r;
-	snprintf(place->path, sizeof(place->path), "%s/place.XXXXXX", folder);
-	return mkdtemp(place->path) ? 0 : -errno;
-}
 
 static void place_leave(struct place *place)
 {
@@ -158,7 +145,7 @@ int serving_start(const char *image, const char *options, bool read_only,
 {
 	struct serving serving = {.volume_fd = -1, .end_fd = -1};
 	struct place place = {0};
-	int r = place_make(&place);
+	int r = place_make(place.path);
 
 	*ret_error = NULL;
 	if (r < 0)
