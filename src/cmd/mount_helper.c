@@ -123,7 +123,7 @@ static void unmount_half(const struct mounting *mounting, const char *device)
 static int mount_device(const struct mounting *mounting, const char *device)
 {
 	const struct helper_options *options = &mounting->options;
-	_cleanup_free_ char *probed = inner_type(device), *error = NULL;
+	_cleanup_free_ char *probed = inner_type(device), *error = NULL, *misfit = NULL;
 	const struct inner_mount mount = {.device = device,
 					  .folder = mounting->folder,
 					  .type = options->type ? options->type : probed,
@@ -140,8 +140,9 @@ static int mount_device(const struct mounting *mounting, const char *device)
 	r = inner_mount(&mount, &error);
 	if (r == 0)
 		return HELPER_DONE;
+	misfit = inner_misfit(device);
 	unmount_half(mounting, device);
-	return helper_failed(mounting->image, r, probed ? error : nothing_known);
+	return helper_failed(mounting->image, r, misfit ? misfit : probed ? error : nothing_known);
 }
 
 static int mount_image(const struct mounting *mounting)

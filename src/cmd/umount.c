@@ -15,7 +15,7 @@
 /* After this, whoever waits is told what for. */
 #define PATIENCE_MS 5000
 
-/* A container that was started meanwhile, for one, has the mount in a namespace of its own. */
+/* A namespace made meanwhile has a copy of the mount, and nobody sees into it from here. */
 static void say_waiting(const char *mountpoint, int daemon)
 {
 	struct pollfd end = {.fd = daemon, .events = POLLIN};
@@ -23,8 +23,8 @@ static void say_waiting(const char *mountpoint, int daemon)
 	if (poll(&end, 1, PATIENCE_MS) == 0)
 		fprintf(stderr,
 			"platterfs: %s: unmounted here; waiting for what is still written, or for "
-			"who "
-			"still uses it: a process, another mount namespace\n",
+			"another mount namespace that has it too (rootless podman: podman system "
+			"migrate)\n",
 			mountpoint);
 }
 

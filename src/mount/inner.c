@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "mount/inner.h"
 
+#include <blkid.h>
 #include <errno.h>
 #include <libmount/libmount.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/macros.h"
@@ -155,4 +157,23 @@ int inner_find_device(const char *device, char **ret_folder, char **ret_type)
 char *inner_type(const char *device)
 {
 	return mnt_get_fstype(device, NULL, NULL);
+}
+
+char *inner_misfit(const char *device)
+{
+	blkid_probe prober = blkid_new_probe_from_filename(device);
+	unsigned sector = prober ? blkid_probe_get_sectorsize(prober) : 0;
+	const char *text = NULL;
+	char *reason = NULL;
+
+	if (prober && blkid_do_safeprobe(prober) == 0 &&
+	    blkid_probe_lookup_value(prober, "BLOCK_SIZE", &text, NULL) == 0 &&
+	    strtoul(text, NULL, 10) < sector &&
+	    asprintf(&reason,
+		     "its filesystem has blocks of %s bytes, its encryption sectors of %u: make it "
+		     "with mkfs.ext4 -b %u, or the image with create --sector-size 512",
+		     text, sector, sector) < 0)
+		reason = NULL;
+	blkid_free_probe(prober);
+	return reason;
 }

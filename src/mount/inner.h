@@ -39,4 +39,10 @@ int inner_find_device(const char *device, char **ret_folder, char **ret_type);
 /* The filesystem on a device as libblkid sees it, to be freed; NULL: nothing, or not only one. */
 char *inner_type(const char *device);
 
+/*
+ * Why no kernel mounts this device: blocks smaller than its sectors, as mkfs makes them in a file
+ * or through a volume of small size. NULL if that is not so; to be freed.
+ */
+char *inner_misfit(const char *device);
+
 #endif

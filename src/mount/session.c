@@ -15,6 +15,7 @@
 #include "mount/keys.h"
 #include "mount/mountpoint.h"
 #include "mount/naming.h"
+#include "mount/refusal.h"
 #include "util/log.h"
 #include "util/macros.h"
 
@@ -79,13 +80,18 @@ static int fuse_new(struct session *session)
 	return r;
 }
 
-static int fuse_mount(struct session *session)
+static int fuse_mount(struct session *session, char **ret_error)
 {
+	struct refusal refusal;
 	int r;
 
+	refusal_listen(&refusal);
 	errno = 0;
-	if (fuse_session_mount(session->fuse, session->mountpoint) < 0)
-		return errno ? -errno : -EIO;
+	r = fuse_session_mount(session->fuse, session->mountpoint) < 0 ? errno ? -errno : -EIO : 0;
+	fuse_said[strcspn(fuse_said, "\n")] = '\0';
+	*ret_error = refusal_end(&refusal, r == 0, fuse_said);
+	if (r < 0)
+		return r;
 	session->lanes.fuse_fd = fuse_session_fd(session->fuse);
 	r = fuse_session_custom_io(session->fuse, &slow_io, session->lanes.fuse_fd);
 	return r < 0 ? -EIO : 0;
@@ -200,6 +206,17 @@ static bool forbidden(int error)
 	return error == -EPERM || error == -ENOSYS || error == -EACCES || error == -ENOMEM;
 }
 
+/* What io_uring_setup(2) gives, in the words of what would change it. */
+static const char *forbidden_by(int error)
+{
+	if (error == -ENOMEM)
+		return "its rings need more locked memory than RLIMIT_MEMLOCK: ulimit -l";
+	if (error == -EPERM || error == -EACCES)
+		return "kernel.io_uring_disabled, or the container's seccomp profile";
+	return error == -ENOSYS ? "neither this kernel nor this container has it"
+				: strerror(-error);
+}
+
 /* io_uring if it is allowed here, unless the user wants one or the other. */
 static int serve(struct session *session)
 {
@@ -209,7 +226,7 @@ static int serve(struct session *session)
 	if (r == 0 || session->options->engine || lanes->transport->whole || !forbidden(r))
 		return r;
 	log_info("%s: io_uring is not allowed here (%s): engine threads", session->mountpoint,
-		 strerror(-r));
+		 forbidden_by(r));
 	r = plan(session, &engine_threads, &transport_dev);
 	return r < 0 ? r : lanes_start(lanes);
 }
@@ -248,7 +265,8 @@ static int start_serving(struct session *session, char **ret_error)
 		r = slow_listen(&session->slow, session->lanes.fuse_fd,
 				session->lanes.payload_bytes);
 	if (r < 0 && options->engine)
-		error_text(ret_error, "engine=%s: %s", options->engine->name, strerror(-r));
+		error_text(ret_error, "engine=%s: %s", options->engine->name,
+			   options->engine->deep ? forbidden_by(r) : strerror(-r));
 	if (r == 0) {
 		lock_memory();
 		r = control_start(&session->control, session);
@@ -269,14 +287,15 @@ static int mount_once(struct session *session, char **ret_error)
 	uid_t user;
 	int r = fuse_new(session);
 
-	if (r == 0)
-		r = fuse_mount(session);
 	if (r < 0) {
 		fuse_said[strcspn(fuse_said, "\n")] = '\0';
 		if (fuse_said[0])
 			error_text(ret_error, "%s", fuse_said);
 		return r;
 	}
+	r = fuse_mount(session, ret_error);
+	if (r < 0)
+		return r;
 	r = mountpoint_find(session->mountpoint, &session->device, &user);
 	if (r == 0 && session->options->auto_unmount)
 		r = auto_unmount_start(session->device);

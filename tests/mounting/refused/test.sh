@@ -61,6 +61,15 @@ debugfs -w -R "clri <2>" "bad-$ID.img" >/dev/null 2>&1
 debugfs -w -R "set_super_value state 2" "bad-$ID.img" >/dev/null 2>&1
 fails_saying "fsck.ext4 found what it does not repair" fsck "bad-$ID.img"
 
+step "a filesystem whose blocks are smaller than the sectors of the encryption"
+mkdir v
+platterfs mount -o "keyfile=$SCRATCH/key" "luks-$ID.img" v
+mkfs.ext4 -q -F -b 1024 "v/luks-$ID.img"
+platterfs umount v
+rmdir v
+refused "blocks of 1024 bytes, its encryption sectors of 4096.*mkfs.ext4 -b 4096" \
+    "keyfile=$SCRATCH/key" "luks-$ID.img"
+
 step "who has it already"
 mount -t tmpfs none m
 expect_refused 32 "something else is mounted there" mount -t platterfs "a-$ID.img" m
