@@ -12,9 +12,10 @@ static void interrupt_note(int signal_number)
 	interrupted = signal_number;
 }
 
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
 const volatile sig_atomic_t *interrupt_watch(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	/* Without SA_RESTART: a long fallocate(2) is to end with EINTR. */
 	struct sigaction action = {.sa_handler = interrupt_note};
 
@@ -23,4 +24,10 @@ const volatile sig_atomic_t *interrupt_watch(void)
 	/* A limit on file sizes is an error like others, not the end. */
 	signal(SIGXFSZ, SIG_IGN);
 	return &interrupted;
+}
+
+void interrupt_forget(void)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++)
+		signal(signals[i], SIG_DFL);
 }

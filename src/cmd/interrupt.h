@@ -8,4 +8,7 @@
 /* From now on SIGINT, SIGTERM and SIGHUP only make the returned number nonzero. */
 const volatile sig_atomic_t *interrupt_watch(void);
 
+/* The next one ends the command again. */
+void interrupt_forget(void);
+
 #endif

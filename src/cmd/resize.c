@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/interrupt.h"
 #include "crypt/unlock.h"
@@ -17,7 +19,9 @@
 #include "mount/control.h"
 #include "mount/holder.h"
 #include "mount/inner.h"
+#include "mount/mountpoint.h"
 #include "util/macros.h"
+#include "util/progress.h"
 #include "util/size.h"
 
 struct resizing {
@@ -35,29 +39,40 @@ static int resize_said(const struct resizing *resizing)
 	return CMD_DONE;
 }
 
-static int extend_failed(const struct resizing *resizing, int error)
+/* The progress bar of a growth, here or in a daemon, and the user who has seen enough. */
+struct watching {
+	struct progress progress;
+	const volatile sig_atomic_t *interrupt;
+	char *label;
+};
+
+static int watching_start(struct watching *watching, const struct resizing *resizing,
+			  uint64_t from_bytes)
 {
-	return cmd_failed(resizing->path, error,
-			  error == -ENOSPC  ? "not enough free space on its filesystem: the image "
-					      "has its old size"
-			  : error == -EINTR ? "interrupted: the image has its old size"
-			  : error == -EBUSY ? "somebody else is resizing it"
-					    : NULL);
+	uint64_t total = resizing->to_bytes - min_u64(from_bytes, resizing->to_bytes);
+
+	if (asprintf(&watching->label, "extending %s", resizing->path) < 0)
+		return -ENOMEM;
+	watching->interrupt = interrupt_watch();
+	progress_start(&watching->progress, watching->label, total, 0);
+	return 0;
 }
 
-static int extend(const struct resizing *resizing, struct image *image, uint64_t from_bytes,
-		  bool noise)
+static void watching_end(struct watching *watching)
 {
-	_cleanup_free_ char *label = NULL;
-	struct resize_request request = {.from_bytes = from_bytes,
-					 .to_bytes = resizing->to_bytes,
-					 .noise = noise || resizing->noise};
+	progress_finish(&watching->progress);
+	free(watching->label);
+}
 
-	if (asprintf(&label, "extending %s", resizing->path) < 0)
-		return -ENOMEM;
-	request.label = label;
-	request.interrupt = interrupt_watch();
-	return image_extend(image, &request);
+/* A fill_watch. */
+static int watch(void *context, uint64_t done_bytes)
+{
+	struct watching *watching = context;
+
+	if (*watching->interrupt)
+		return -EINTR;
+	progress_update(&watching->progress, done_bytes);
+	return 0;
 }
 
 /* An image that nobody has open ------------------------------------------- */
@@ -113,6 +128,28 @@ static int shrink(const struct resizing *resizing, struct image *image, enum ima
 	return r < 0 ? cmd_failed(resizing->path, r, NULL) : resize_said(resizing);
 }
 
+static int extend(const struct resizing *resizing, struct image *image, bool noise)
+{
+	struct watching watching;
+	const struct resize_request request = {.to_bytes = resizing->to_bytes,
+					       .noise = noise || resizing->noise,
+					       .watch = watch,
+					       .watch_context = &watching};
+	int r = watching_start(&watching, resizing, image->size_bytes);
+
+	if (r == 0) {
+		r = image_extend(image, &request);
+		watching_end(&watching);
+	}
+	if (r < 0)
+		return cmd_failed(resizing->path, r,
+				  r == -ENOSPC  ? "not enough free space on its filesystem: the "
+						  "image has its old size"
+				  : r == -EINTR ? "interrupted: the image has its old size"
+						: NULL);
+	return resize_said(resizing);
+}
+
 static int resize_unused(const struct resizing *resizing, struct image *image)
 {
 	enum image_type type;
@@ -123,8 +160,8 @@ static int resize_unused(const struct resizing *resizing, struct image *image)
 	if (resizing->to_bytes < image->size_bytes)
 		return shrink(resizing, image, type);
 	if (resizing->to_bytes > image->size_bytes)
-		r = extend(resizing, image, image->size_bytes, type != IMAGE_RAW);
-	return r < 0 ? extend_failed(resizing, r) : resize_said(resizing);
+		return extend(resizing, image, type != IMAGE_RAW);
+	return resize_said(resizing);
 }
 
 /* An image that is served ------------------------------------------------- */
@@ -160,53 +197,97 @@ static int loop_grown(struct loop_device *device, void *data)
 	return 0;
 }
 
-static int extend_served(const struct resizing *resizing, struct image *image,
-			 const struct holder *holder)
+/* To have devices look at another user's mount, it must be his. */
+static bool is_mount_of(const struct holder *holder)
 {
-	char reason[UNLOCK_REASON_BYTES];
-	int r = control_growing(holder->device, holder->user, holder->volume, resizing->to_bytes,
-				reason);
-	int written;
+	_cleanup_free_ char *path = NULL;
+	dev_t device;
+	uid_t user;
 
-	if (r < 0)
-		return cmd_failed(resizing->path, r, reason);
-	written = extend(resizing, image, holder->image_bytes, holder->encrypted);
-	/* Either way it has the size that it will have. */
-	r = control_grown(holder->device, holder->user, holder->volume, reason);
-	if (written < 0)
-		return extend_failed(resizing, written);
-	return r < 0 ? cmd_failed(resizing->path, r, reason) : CMD_DONE;
+	return mountpoint_of(holder->device, &path) == 0 &&
+	       mountpoint_find(path, &device, &user) == 0 && device == holder->device &&
+	       user == holder->user;
 }
 
-static int grow_served(const struct resizing *resizing, struct image *image,
-		       const struct holder *holder)
+static int loops_grow(const struct holder *holder)
 {
-	int r = resizing->to_bytes == holder->image_bytes ? CMD_DONE
-							  : extend_served(resizing, image, holder);
+	int code = CMD_DONE;
 
-	if (r != CMD_DONE)
-		return r;
-	resize_said(resizing);
-	loop_each_on(holder->device, holder->volume, loop_grown, &r);
+	if (holder->user == geteuid() || is_mount_of(holder))
+		loop_each_on(holder->device, holder->volume, loop_grown, &code);
+	return code;
+}
+
+/* The daemon cuts it back, whether we wait for that or are interrupted once more. */
+static int watch_daemon(void *context, uint64_t done_bytes)
+{
+	int r = watch(context, done_bytes);
+
+	if (r < 0)
+		interrupt_forget();
 	return r;
+}
+
+/* Its daemon does it, which has the image open and locked. */
+static int daemon_grow(const struct resizing *resizing, const struct holder *holder,
+		       const struct stat *status)
+{
+	struct watching watching;
+	char reason[UNLOCK_REASON_BYTES] = "";
+	const struct control_growth growth = {
+		.volume = holder->volume,
+		.image_device = status->st_dev,
+		.image_inode = status->st_ino,
+		.to_bytes = resizing->to_bytes,
+		.noise = resizing->noise,
+		.watch = watch_daemon,
+		.context = &watching,
+	};
+	int r = watching_start(&watching, resizing, (uint64_t)status->st_size);
+
+	if (r < 0)
+		return cmd_failed(resizing->path, r, NULL);
+	r = control_grow(holder->device, holder->user, &growth, reason);
+	watching_end(&watching);
+	if (r < 0)
+		return cmd_failed(resizing->path, r,
+				  r == -EBUSY ? "busy: somebody else is resizing it" : reason);
+	return CMD_DONE;
+}
+
+/* What it says, the file must show: it may be another user's. */
+static int grow_served(const struct resizing *resizing, const struct holder *holder, int image_fd)
+{
+	struct stat status;
+	int code;
+
+	if (fstat(image_fd, &status) < 0)
+		return cmd_failed(resizing->path, -errno, NULL);
+	code = daemon_grow(resizing, holder, &status);
+	if (code != CMD_DONE)
+		return code;
+	if (fstat(image_fd, &status) < 0)
+		return cmd_failed(resizing->path, -errno, NULL);
+	if ((uint64_t)status.st_size != resizing->to_bytes)
+		return cmd_failed(resizing->path, -EIO,
+				  "its daemon says that it has grown, but it has another size");
+	resize_said(resizing);
+	return loops_grow(holder);
 }
 
 static int resize_served(const struct resizing *resizing)
 {
 	const char *reason = NULL;
 	struct holder holder;
-	struct image image;
-	int code, r = holder_find(resizing->path, &holder);
+	_cleanup_fd_ int image_fd = image_find(AT_FDCWD, resizing->path, &reason);
+	int code, r;
 
+	if (image_fd < 0)
+		return cmd_failed(resizing->path, image_fd, reason);
+	r = holder_find(resizing->path, &holder);
 	if (r < 0)
 		return cmd_failed(resizing->path, r, "in use by another program");
-	r = image_open(AT_FDCWD, resizing->path, IMAGE_NO_SCAN | IMAGE_UNLOCKED, &image, &reason);
-	if (r < 0) {
-		code = cmd_failed(resizing->path, r, reason);
-	} else {
-		code = grow_served(resizing, &image, &holder);
-		image_close(&image);
-	}
+	code = grow_served(resizing, &holder, image_fd);
 	holder_destroy(&holder);
 	return code;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "image/resize.h"
 #include "util/log.h"
 #include "util/macros.h"
 
@@ -122,10 +123,10 @@ int volume_grow(struct volume *volume, const struct volume_options *options,
 		const char **ret_reason)
 {
 	uint64_t size_bytes;
-	int r = image_resized(&volume->image);
+	int r = volume_size(options, volume->image.growing_to_bytes, &size_bytes, ret_reason);
 
 	if (r == 0)
-		r = volume_size(options, volume->image.size_bytes, &size_bytes, ret_reason);
+		r = image_grown(&volume->image, ret_reason);
 	if (r == 0)
 		__atomic_store_n(&volume->size_bytes, size_bytes, __ATOMIC_RELEASE);
 	return r;

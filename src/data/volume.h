@@ -90,8 +90,9 @@ int volume_size(const struct volume_options *options, uint64_t image_bytes, uint
 		const char **ret_reason);
 
 /*
- * While lanes serve it: the image has been lengthened, and so is the volume, unless `options` or
- * the key, those of volume_open(), say how long it is. 0, or negative errno and *ret_reason.
+ * While lanes serve it: image_extend() has lengthened the image to what image_growing() allowed,
+ * and now the volume is longer, too. `options` and the key are those of volume_open(). 0, or
+ * negative errno, *ret_reason, and it is what it was.
  */
 int volume_grow(struct volume *volume, const struct volume_options *options,
 		const char **ret_reason);

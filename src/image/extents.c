@@ -19,6 +19,7 @@ struct extents_walk {
 	void *data;
 	uint64_t at;  /* everything before has been told */
 	uint64_t end; /* size of the image */
+	bool synced;  /* dirty pages have been written */
 };
 
 static int walk_tell(struct extents_walk *walk, const struct extent *extent)
@@ -68,10 +69,11 @@ static int walk_call(struct extents_walk *walk, int fd, bool *ret_last)
 	memset(map, 0, sizeof(*map));
 	map->fm_start = walk->at;
 	map->fm_length = walk->end - walk->at;
-	map->fm_flags = walk->at == 0 ? FIEMAP_FLAG_SYNC : 0;
+	map->fm_flags = walk->synced ? 0 : FIEMAP_FLAG_SYNC;
 	map->fm_extent_count = EXTENTS_A_CALL;
 	if (ioctl(fd, FS_IOC_FIEMAP, map) < 0)
 		return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
+	walk->synced = true;
 	for (unsigned i = 0; i < map->fm_mapped_extents; i++) {
 		r = walk_extent(walk, &map->fm_extents[i]);
 		if (r != 0)
@@ -81,23 +83,29 @@ static int walk_call(struct extents_walk *walk, int fd, bool *ret_last)
 	return 0;
 }
 
-int extents_each(int fd, uint64_t size_bytes, int (*each)(const struct extent *extent, void *data),
-		 void *data)
+static int walk_all(struct extents_walk *walk, int fd)
 {
-	struct extents_walk walk = {.each = each, .data = data, .end = size_bytes};
 	bool last = false;
 
-	while (!last && walk.at < walk.end) {
-		uint64_t before = walk.at;
-		int r = walk_call(&walk, fd, &last);
+	while (!last && walk->at < walk->end) {
+		uint64_t before = walk->at;
+		int r = walk_call(walk, fd, &last);
 
 		if (r != 0)
 			return r;
 		/* Extents that lead nowhere would be asked for again and again. */
-		if (!last && walk.at == before)
+		if (!last && walk->at == before)
 			return -EIO;
 	}
-	return walk_hole(&walk, walk.end);
+	return walk_hole(walk, walk->end);
+}
+
+int extents_each(int fd, uint64_t size_bytes, int (*each)(const struct extent *extent, void *data),
+		 void *data)
+{
+	struct extents_walk walk = {.each = each, .data = data, .end = size_bytes};
+
+	return walk_all(&walk, fd);
 }
 
 void extent_summary_add(struct extent_summary *summary, const struct extent *extent)
@@ -126,14 +134,37 @@ static int summary_each(const struct extent *extent, void *data)
 	return 0;
 }
 
-int extents_summary(int fd, uint64_t size_bytes, struct extent_summary *ret_summary)
+int extents_summary_from(int fd, uint64_t from_bytes, uint64_t size_bytes,
+			 struct extent_summary *ret_summary)
 {
 	struct extent_summary summary = {0};
-	int r = extents_each(fd, size_bytes, summary_each, &summary);
+	struct extents_walk walk = {
+		.each = summary_each, .data = &summary, .at = from_bytes, .end = size_bytes};
+	int r = walk_all(&walk, fd);
 
 	if (r == 0)
 		*ret_summary = summary;
 	return r;
+}
+
+int extents_summary(int fd, uint64_t size_bytes, struct extent_summary *ret_summary)
+{
+	return extents_summary_from(fd, 0, size_bytes, ret_summary);
+}
+
+void extent_summary_join(struct extent_summary *summary, const struct extent_summary *part)
+{
+	summary->count += part->count;
+	summary->written += part->written;
+	summary->unwritten += part->unwritten;
+	summary->hole += part->hole;
+	summary->shared += part->shared;
+	summary->encoded += part->encoded;
+}
+
+uint64_t extents_allocated(const struct extent_summary *summary)
+{
+	return summary->written + summary->unwritten + summary->shared;
 }
 
 bool extents_mapped(const struct extent_summary *summary)

@@ -35,9 +35,18 @@ int extents_each(int fd, uint64_t size_bytes, int (*each)(const struct extent *e
 
 /* The sum over all extents. Errors as extents_each; *ret_summary untouched then. */
 int extents_summary(int fd, uint64_t size_bytes, struct extent_summary *ret_summary);
+/* The same for [from_bytes, size_bytes). */
+int extents_summary_from(int fd, uint64_t from_bytes, uint64_t size_bytes,
+			 struct extent_summary *ret_summary);
 
 /* Adds one extent to the sum. */
 void extent_summary_add(struct extent_summary *summary, const struct extent *extent);
+
+/* Adds all of another part of the image. */
+void extent_summary_join(struct extent_summary *summary, const struct extent_summary *part);
+
+/* Bytes that surely have blocks of their own. */
+uint64_t extents_allocated(const struct extent_summary *summary);
 
 /* Every block is allocated, written and unshared: a write changes no metadata. */
 bool extents_mapped(const struct extent_summary *summary);

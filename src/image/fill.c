@@ -98,7 +98,9 @@ int fill_advance(struct fill *fill, uint64_t length)
 	fill->done_bytes += length;
 	if (fill->progress)
 		progress_update(fill->progress, fill->done_bytes);
-	return fill_interrupted(fill) ? -EINTR : 0;
+	if (fill_interrupted(fill))
+		return -EINTR;
+	return fill->watch ? fill->watch(fill->watch_context, fill->done_bytes) : 0;
 }
 
 /* Zeros if nobody makes anything else. */

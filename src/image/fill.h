@@ -16,11 +16,16 @@
 /* The largest piece written at once, and so the most that is done after an interrupt. */
 #define FILL_PIECE_BYTES (2u << 20)
 
+/* Told how far it is; negative errno: stop with that. */
+typedef int fill_watch(void *context, uint64_t done_bytes);
+
 struct fill {
 	const struct image *image;
 	struct progress *progress;              /* NULL: none */
 	const volatile sig_atomic_t *interrupt; /* nonzero: stop; NULL: never */
-	uint64_t done_bytes;                    /* for the progress */
+	fill_watch *watch;                      /* NULL: nobody; set after fill_init() */
+	void *watch_context;
+	uint64_t done_bytes; /* for the progress */
 	void *zeros;
 	void *copy;
 };
@@ -30,7 +35,7 @@ int fill_init(struct fill *fill, const struct image *image, struct progress *pro
 	      const volatile sig_atomic_t *interrupt);
 void fill_destroy(struct fill *fill);
 
-/* Writes zeros. 0, -EINTR if interrupted between two pieces, or the errno of pwrite(2). */
+/* Writes zeros. 0, -EINTR if interrupted between two pieces, the watch's error, or pwrite(2)'s. */
 int fill_zero(struct fill *fill, uint64_t offset, uint64_t length);
 
 /*
@@ -43,7 +48,8 @@ int fill_made(struct fill *fill, uint64_t offset, uint64_t length, fill_make *ma
 /* Reads and writes back the same bytes. Errors as fill_zero. */
 int fill_rewrite(struct fill *fill, uint64_t offset, uint64_t length);
 
-/* `length` bytes need no work any more: for the progress. -EINTR if interrupted, else 0. */
+/* `length` bytes need no work any more: for the progress. 0, -EINTR if interrupted, or the watch's.
+ */
 int fill_advance(struct fill *fill, uint64_t length);
 
 /* What was written is on the device, and nothing of it in the page cache. */

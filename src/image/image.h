@@ -28,11 +28,15 @@ struct image {
 	 * is no multiple of block_bytes (direct I/O would lengthen the file).
 	 */
 	uint64_t direct_end_bytes;
-	struct extent_summary extents; /* when it was opened */
+	struct extent_summary extents; /* when it was opened, and what it has grown by since */
 	bool copy_on_write;            /* each write goes to new blocks all the same */
-	_Atomic bool punched;          /* we have made holes since */
-	/* It is being lengthened, to this at most, while it is in use; 0: it is not. */
-	_Atomic uint64_t growing_to_bytes;
+
+	/* What image_verify() holds the file against, in any thread; it grows: image/resize.h. */
+	_Atomic uint64_t blocks_least;     /* bytes of blocks that it cannot have fewer than */
+	_Atomic bool punched;              /* we have made holes since */
+	_Atomic uint64_t growing_to_bytes; /* may be as long as this; 0: as size_bytes only */
+	_Atomic unsigned changes;          /* how often the others have changed */
+
 	dev_t device; /* identity: st_dev, st_ino */
 	ino_t inode;
 };
@@ -40,7 +44,6 @@ struct image {
 enum image_flags {
 	IMAGE_READ_ONLY = 1 << 0, /* open for reading; a shared lock */
 	IMAGE_NO_SCAN = 1 << 1,   /* leave `extents` empty */
-	IMAGE_UNLOCKED = 1 << 2,  /* no lock: who has it agrees */
 };
 
 /*
@@ -69,11 +72,8 @@ int image_verify(const struct image *image, const char **ret_reason);
  * metadata. */
 bool image_mapped(const struct image *image);
 
-/*
- * Takes the length that the file has by now for its size; while it is in use only a longer one, and
- * only if the old one was whole blocks. 0 or negative errno.
- */
-int image_resized(struct image *image);
+/* The file has this length by now; for an image that is in use: image/resize.h. */
+void image_set_size(struct image *image, uint64_t size_bytes);
 
 /* Says that we make holes in it: fewer blocks than before are then no surprise. */
 void image_punched(struct image *image);

@@ -98,12 +98,16 @@ static int learn_alignment(struct image *image)
 	return 0;
 }
 
-static void size_take(struct image *image, uint64_t size_bytes)
+/* Lanes may be looking: if the size they know is whole blocks, either end of direct I/O is right.
+ */
+void image_set_size(struct image *image, uint64_t size_bytes)
 {
-	image->size_bytes = size_bytes;
-	image->direct_end_bytes = size_bytes % image->block_bytes
-					  ? round_down(size_bytes, IMAGE_PAGE_BYTES)
-					  : size_bytes;
+	uint64_t direct_end = size_bytes % image->block_bytes
+				      ? round_down(size_bytes, IMAGE_PAGE_BYTES)
+				      : size_bytes;
+
+	__atomic_store_n(&image->direct_end_bytes, direct_end, __ATOMIC_RELEASE);
+	__atomic_store_n(&image->size_bytes, size_bytes, __ATOMIC_RELEASE);
 }
 
 static int learn_geometry(struct image *image)
@@ -115,18 +119,7 @@ static int learn_geometry(struct image *image)
 	image->device = status.st_dev;
 	image->inode = status.st_ino;
 	image->copy_on_write = filesystem_copies_on_write(image->direct_fd);
-	size_take(image, (uint64_t)status.st_size);
-	return 0;
-}
-
-int image_resized(struct image *image)
-{
-	struct stat status;
-
-	if (fstat(image->direct_fd, &status) < 0)
-		return -errno;
-	size_take(image, (uint64_t)status.st_size);
-	image->growing_to_bytes = 0;
+	image_set_size(image, (uint64_t)status.st_size);
 	return 0;
 }
 
@@ -140,7 +133,7 @@ static int drop_cache(const struct image *image)
 
 static int image_learn(struct image *image, unsigned flags, const char **ret_reason)
 {
-	int r = flags & IMAGE_UNLOCKED ? 0 : image_lock(image->direct_fd, !image->read_only);
+	int r = image_lock(image->direct_fd, !image->read_only);
 
 	if (r == -EBUSY)
 		*ret_reason = "in use by another program";
@@ -160,6 +153,7 @@ static int image_learn(struct image *image, unsigned flags, const char **ret_rea
 			image->extents = (struct extent_summary){.encoded = image->size_bytes};
 			r = 0;
 		}
+		image->blocks_least = extents_allocated(&image->extents);
 	}
 	return r;
 }
@@ -210,24 +204,22 @@ void image_punched(struct image *image)
 	image->punched = true;
 }
 
-/* Bytes that were allocated when it was opened; blocks behind its end may come and go. */
-static uint64_t blocks_least(const struct extent_summary *extents)
-{
-	return extents->written + extents->unwritten + extents->shared;
-}
-
+/* While it grows, every length between the two is right. */
 static bool size_is_right(const struct image *image, uint64_t size_bytes)
 {
-	return size_bytes == image->size_bytes ||
-	       (size_bytes > image->size_bytes && size_bytes <= image->growing_to_bytes);
+	uint64_t known = __atomic_load_n(&image->size_bytes, __ATOMIC_ACQUIRE);
+
+	return size_bytes == known || (size_bytes > known && size_bytes <= image->growing_to_bytes);
 }
 
 /*
+ * Blocks behind its end may come and go.
+ *
  * Times are not asked for: the kernel would then give the next write a time of its own (multigrain
  * timestamps, Linux 6.13), which is a metadata change for each write, and which io_uring cannot
  * make without a worker thread.
  */
-int image_verify(const struct image *image, const char **ret_reason)
+static int verify_once(const struct image *image, const char **ret_reason)
 {
 	struct statx status = {.stx_nlink = 1};
 
@@ -236,11 +228,28 @@ int image_verify(const struct image *image, const char **ret_reason)
 		*ret_reason = "its status cannot be read";
 	else if (!size_is_right(image, status.stx_size))
 		*ret_reason = "the size of the image was changed by another program";
-	else if (!image->punched && status.stx_blocks * 512 < blocks_least(&image->extents))
+	else if (!image->punched && status.stx_blocks * 512 < image->blocks_least)
 		*ret_reason = "blocks of the image were taken away by another program";
 	else if (status.stx_nlink == 0)
 		*ret_reason = "the image was unlinked: nothing names it any more";
 	else
 		return 0;
 	return status.stx_nlink == 0 ? -ENOENT : -EIO;
+}
+
+/*
+ * What the file was asked before it had grown, or had been cut back, must not be held against what
+ * is known since then.
+ */
+int image_verify(const struct image *image, const char **ret_reason)
+{
+	unsigned changes;
+	int r;
+
+	do {
+		changes = image->changes;
+		r = verify_once(image, ret_reason);
+		/* Odd: it is just changing. */
+	} while (r < 0 && (changes % 2 || changes != image->changes));
+	return r;
 }

@@ -3,14 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "image/fill.h"
 #include "image/space.h"
+#include "util/log.h"
 #include "util/macros.h"
-#include "util/progress.h"
+
+/* Allocated at once, which a filesystem may take a moment for. */
+#define ALLOCATE_BYTES (1 * GIB)
 
 /* Indistinguishable from what encryption writes there later. */
 static int make_noise(void *context, void *bytes, uint64_t length, uint64_t offset)
@@ -38,70 +41,161 @@ static int fill_part(struct fill *fill, const struct resize_request *request, ui
 }
 
 /* First to the end of a page, so that the rest is aligned for direct I/O. */
-static int fill_tail(struct fill *fill, const struct resize_request *request)
+static int fill_tail(struct fill *fill, const struct resize_request *request, uint64_t from)
 {
-	uint64_t aligned = min_u64(round_up(request->from_bytes, IMAGE_PAGE_BYTES),
-				   request->to_bytes);
-	int r = fill_part(fill, request, request->from_bytes, aligned);
+	uint64_t aligned = min_u64(round_up(from, IMAGE_PAGE_BYTES), request->to_bytes);
+	int r = fill_part(fill, request, from, aligned);
 
 	if (r == 0)
 		r = fill_part(fill, request, aligned, request->to_bytes);
 	return r == 0 ? fill_sync(fill) : r;
 }
 
+/* Who serves the image must not see it longer yet: the file is filled as an image of its own. */
 static int tail_write(const struct image *image, const struct resize_request *request)
 {
-	struct progress progress;
+	struct image extended = {.direct_fd = image->direct_fd,
+				 .buffered_fd = image->buffered_fd,
+				 .block_bytes = image->block_bytes};
 	struct fill fill;
-	int r = fill_init(&fill, image, request->label ? &progress : NULL, request->interrupt);
+	int r = fill_init(&fill, &extended, NULL, NULL);
 
 	if (r < 0)
 		return r;
-	if (request->label)
-		progress_start(&progress, request->label, request->to_bytes - request->from_bytes,
-			       0);
-	r = fill_tail(&fill, request);
-	if (request->label)
-		progress_finish(&progress);
+	image_set_size(&extended, request->to_bytes);
+	fill.watch = request->watch;
+	fill.watch_context = request->watch_context;
+	r = fill_tail(&fill, request, image->size_bytes);
 	fill_destroy(&fill);
 	return r;
 }
 
-/* Blocks first, behind the end: a full filesystem says so before anything has changed. */
+static int part_allocate(const struct image *image, uint64_t at, uint64_t length)
+{
+	int r;
+
+	do {
+		r = fallocate(image->buffered_fd, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)length);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+/*
+ * Blocks first, behind the end: a full filesystem says so before anything has changed. In parts,
+ * between which it can be stopped.
+ */
 static int tail_allocate(const struct image *image, const struct resize_request *request)
 {
-	uint64_t length = request->to_bytes - request->from_bytes;
-	int r = space_check(image->buffered_fd, length);
+	uint64_t at = image->size_bytes;
+	int r = space_check(image->buffered_fd, request->to_bytes - at);
 
-	if (r == 0 && fallocate(image->buffered_fd, FALLOC_FL_KEEP_SIZE, (off_t)request->from_bytes,
-				(off_t)length) < 0)
-		r = errno == EOPNOTSUPP ? 0 : -errno;
+	while (r == 0 && at < request->to_bytes) {
+		uint64_t length = min_u64(request->to_bytes - at, ALLOCATE_BYTES);
+
+		r = part_allocate(image, at, length);
+		at += length;
+		if (r == 0 && request->watch)
+			r = request->watch(request->watch_context, 0);
+	}
+	if (r == -EOPNOTSUPP)
+		r = 0;
 	if (r == 0 && ftruncate(image->buffered_fd, (off_t)request->to_bytes) < 0)
 		r = -errno;
 	return r;
 }
 
-/* Also frees what was allocated behind the end. */
+/*
+ * Also frees what was allocated behind the end. Never lengthens: a file that another program has
+ * made shorter is that program's.
+ */
+static int cut_back(const struct image *image)
+{
+	struct stat status;
+
+	if (fstat(image->buffered_fd, &status) < 0)
+		return -errno;
+	if ((uint64_t)status.st_size < image->size_bytes)
+		return -EIO;
+	return ftruncate(image->buffered_fd, (off_t)image->size_bytes) < 0 ? -errno : 0;
+}
+
+int image_extend(const struct image *image, const struct resize_request *request)
+{
+	int r = tail_allocate(image, request);
+
+	if (r == 0)
+		r = tail_write(image, request);
+	if (r < 0 && cut_back(image) == 0 && fsync(image->buffered_fd) < 0)
+		log_line(LOG_DEBUG, "fsync of an image that was cut back: %s", strerror(errno));
+	return r;
+}
+
 int image_cut(struct image *image, uint64_t to_bytes)
 {
 	if (ftruncate(image->buffered_fd, (off_t)to_bytes) < 0 || fsync(image->buffered_fd) < 0)
 		return -errno;
-	return image_resized(image);
+	image_set_size(image, to_bytes);
+	return 0;
 }
 
-int image_extend(struct image *image, const struct resize_request *request)
-{
-	int r;
+/* An image that lanes serve ------------------------------------------------ */
 
-	/* Who has the image open takes no part in this: one at a time. */
-	if (flock(image->buffered_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	r = tail_allocate(image, request);
-	if (r == 0)
-		r = image_resized(image);
-	if (r == 0)
-		r = tail_write(image, request);
-	if (r < 0)
-		image_cut(image, request->from_bytes);
+/*
+ * Lanes verify it after each flush. `changes` is odd while what they compare with
+ * changes, and the file is what it has to be before that.
+ */
+void image_growing(struct image *image, uint64_t to_bytes)
+{
+	image->growing_to_bytes = to_bytes;
+}
+
+static int tail_extents(const struct image *image, uint64_t to_bytes,
+			struct extent_summary *ret_tail)
+{
+	int r = extents_summary_from(image->buffered_fd, image->size_bytes, to_bytes, ret_tail);
+
+	/* As when an image is opened. */
+	if (r == -EOPNOTSUPP) {
+		*ret_tail = (struct extent_summary){.encoded = to_bytes - image->size_bytes};
+		r = 0;
+	}
 	return r;
+}
+
+/* Of the new part only: what has become of the old one meanwhile, the next flush must notice. */
+int image_grown(struct image *image, const char **ret_reason)
+{
+	uint64_t to_bytes = image->growing_to_bytes;
+	struct extent_summary tail;
+	struct stat status;
+	int r = tail_extents(image, to_bytes, &tail);
+
+	*ret_reason = NULL;
+	if (r < 0)
+		return r;
+	if (fstat(image->direct_fd, &status) < 0)
+		return -errno;
+	if ((uint64_t)status.st_size != to_bytes) {
+		*ret_reason = "the size of the image was changed by another program";
+		return -EIO;
+	}
+	image->changes++;
+	extent_summary_join(&image->extents, &tail);
+	image->blocks_least = extents_allocated(&image->extents);
+	image_set_size(image, to_bytes);
+	image->growing_to_bytes = 0;
+	image->changes++;
+	return 0;
+}
+
+int image_not_grown(struct image *image)
+{
+	int r = cut_back(image);
+
+	if (r < 0)
+		return r;
+	image->changes++;
+	image->growing_to_bytes = 0;
+	image->changes++;
+	return 0;
 }

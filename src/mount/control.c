@@ -137,6 +137,8 @@ static void control_signal(struct control *control)
 	if (r == 0)
 		r = mountpoint_unmount(session->mountpoint, true, &error);
 	control->detached = r == 0;
+	if (control->detached)
+		control_growth_cancel(control);
 	if (r < 0)
 		log_error("%s: unmount: %s", session->mountpoint, error ? error : strerror(-r));
 }
@@ -197,6 +199,7 @@ int control_start(struct control *control, struct session *session)
 
 	*control = (struct control){.session = session, .listen_fd = -1};
 	control_keys_start(control);
+	control_growth_start(control);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

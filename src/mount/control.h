@@ -7,8 +7,12 @@
  *   status   gets a JSON object, as in `platterfs status --json`
  *   wait     gets "done\n" when all is flushed and closed, "failed\n" if that failed; a connection
  *            that ends without either means that the daemon died
- *   growing SIZE NAME       the image may become that long, in bytes, while it is served
- *   grown NAME              it is as long as it will be: the volume has its new size
+ *   grow SIZE DEVICE:INODE NAME
+ *   grow-noise SIZE DEVICE:INODE NAME   with noise in the new part, not zeros
+ *            makes the image that long, in bytes, while it is served, if it is that file; gets
+ *            "progress BYTES\n" now and then, and at the end "ok\n", "busy\n" (it is growing
+ *            already), or "failed " and a line with the reason. Who hangs up, or shuts his side
+ *            down, cancels: then, as after every failure, the image has its old size
  *   lock NAME
  *   unlock NAME             with what its options say
  *   unlock-passphrase NAME  with the bytes that follow, to the end of what the client sends
@@ -48,6 +52,12 @@ struct control {
 	pthread_mutex_t unlocking_mutex;
 	pthread_cond_t unlocking_done;
 	unsigned unlocking;
+
+	/* Growing takes minutes, likewise. */
+	pthread_mutex_t growth_mutex;
+	pthread_cond_t growth_done;
+	unsigned growing;
+	_Atomic bool growth_over; /* the mount ends: nothing grows any more */
 };
 
 /* SIGTERM, SIGINT and SIGHUP must be blocked in all threads. 0 or negative errno. */
@@ -81,11 +91,23 @@ int control_unlock(dev_t device, uid_t user, const char *volume,
 		   const struct passphrase *passphrase, bool keyfile,
 		   char ret_reason[UNLOCK_REASON_BYTES]);
 
-/* Announces to it that an image becomes longer, and that it is. Errors as control_lock(). */
-int control_growing(dev_t device, uid_t user, const char *volume, uint64_t image_bytes,
-		    char ret_reason[UNLOCK_REASON_BYTES]);
-int control_grown(dev_t device, uid_t user, const char *volume,
-		  char ret_reason[UNLOCK_REASON_BYTES]);
+struct control_growth {
+	const char *volume;
+	dev_t image_device; /* which file it must be */
+	ino_t image_inode;
+	uint64_t to_bytes; /* size of the image */
+	bool noise;
+	/* Told how far it is, several times a second; nonzero: cancel. */
+	int (*watch)(void *context, uint64_t done_bytes);
+	void *context;
+};
+
+/*
+ * Has it make an image longer, and the volume. Returns when that is done. Errors as control_lock(),
+ * and the image has its old size: -EBUSY if it is growing already.
+ */
+int control_grow(dev_t device, uid_t user, const struct control_growth *growth,
+		 char ret_reason[UNLOCK_REASON_BYTES]);
 
 /* Removes the socket of a daemon of ours that has died. */
 void control_forget(dev_t device);

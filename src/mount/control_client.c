@@ -4,6 +4,7 @@
 #include <glob.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,10 @@
 
 /* What 10^5 volumes have to say. */
 #define STATUS_LIMIT (64 * MIB)
+
+enum {
+	GROWTH_POLL_MS = 200
+};
 
 /* The first of the user's folders in which somebody listens for this mount. */
 static int ask_socket(dev_t device, uid_t user, const char *kind, const char *word)
@@ -92,10 +97,38 @@ static int send_passphrase(int fd, const struct passphrase *passphrase)
 	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* "ok", "ask", "failed REASON". */
-static int read_answer(int fd, char ret_reason[UNLOCK_REASON_BYTES])
+/* The daemon may be another user's: it gives no orders to our terminal. */
+static void reason_copy(const char *text, char ret_reason[UNLOCK_REASON_BYTES])
+{
+	snprintf(ret_reason, UNLOCK_REASON_BYTES, "%.*s", UNLOCK_REASON_BYTES - 1, text);
+	for (unsigned char *c = (unsigned char *)ret_reason; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			*c = '?';
+}
+
+/* "ok", "ask", "busy", "failed REASON". */
+static int answer_parse(const char *text, char ret_reason[UNLOCK_REASON_BYTES])
 {
 	static const char failed[] = "failed ";
+
+	if (strcmp(text, "ok") == 0)
+		return 0;
+	if (strcmp(text, "ask") == 0)
+		return -ENOKEY;
+	if (strcmp(text, "busy") == 0) {
+		reason_copy(strerror(EBUSY), ret_reason);
+		return -EBUSY;
+	}
+	if (strncmp(text, failed, strlen(failed)) != 0) {
+		reason_copy("its daemon is gone", ret_reason);
+		return -ECONNRESET;
+	}
+	reason_copy(text + strlen(failed), ret_reason);
+	return -EIO;
+}
+
+static int read_answer(int fd, char ret_reason[UNLOCK_REASON_BYTES])
+{
 	char text[UNLOCK_REASON_BYTES + 16];
 	size_t length = 0;
 	ssize_t got;
@@ -108,15 +141,7 @@ static int read_answer(int fd, char ret_reason[UNLOCK_REASON_BYTES])
 	}
 	text[length] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	if (strcmp(text, "ok") == 0)
-		return 0;
-	if (strcmp(text, "ask") == 0)
-		return -ENOKEY;
-	if (strncmp(text, failed, strlen(failed)) != 0)
-		return -ECONNRESET;
-	snprintf(ret_reason, UNLOCK_REASON_BYTES, "%.*s", UNLOCK_REASON_BYTES - 1,
-		 text + strlen(failed));
-	return -EIO;
+	return answer_parse(text, ret_reason);
 }
 
 static int ask_about(dev_t device, uid_t user, const char *verb, const char *volume,
@@ -139,21 +164,6 @@ static int ask_about(dev_t device, uid_t user, const char *verb, const char *vol
 	return r;
 }
 
-int control_growing(dev_t device, uid_t user, const char *volume, uint64_t image_bytes,
-		    char ret_reason[UNLOCK_REASON_BYTES])
-{
-	char verb[32];
-
-	snprintf(verb, sizeof(verb), "growing %" PRIu64, image_bytes);
-	return ask_about(device, user, verb, volume, NULL, ret_reason);
-}
-
-int control_grown(dev_t device, uid_t user, const char *volume,
-		  char ret_reason[UNLOCK_REASON_BYTES])
-{
-	return ask_about(device, user, "grown", volume, NULL, ret_reason);
-}
-
 int control_lock(dev_t device, uid_t user, const char *volume, char ret_reason[UNLOCK_REASON_BYTES])
 {
 	return ask_about(device, user, "lock", volume, NULL, ret_reason);
@@ -168,6 +178,83 @@ int control_unlock(dev_t device, uid_t user, const char *volume,
 				       : "unlock-passphrase";
 
 	return ask_about(device, user, verb, volume, passphrase, ret_reason);
+}
+
+/* What a daemon that makes an image grow says, line by line. */
+struct growth_lines {
+	int fd;
+	size_t length;
+	char bytes[UNLOCK_REASON_BYTES + 16];
+};
+
+/* 1 and the line; 0 when none has come for a while; or negative errno. */
+static int growth_line(struct growth_lines *lines, char text[sizeof(lines->bytes)])
+{
+	struct pollfd daemon = {.fd = lines->fd, .events = POLLIN};
+	char *end = memchr(lines->bytes, '\n', lines->length);
+	ssize_t got;
+	size_t line;
+
+	if (!end) {
+		if (lines->length == sizeof(lines->bytes))
+			return -EPROTO;
+		if (poll(&daemon, 1, GROWTH_POLL_MS) <= 0)
+			return 0;
+		got = recv(lines->fd, lines->bytes + lines->length,
+			   sizeof(lines->bytes) - lines->length, MSG_DONTWAIT);
+		if (got < 0)
+			return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+		lines->length += (size_t)got;
+		return got == 0 ? -ECONNRESET : 0;
+	}
+	line = (size_t)(end - lines->bytes);
+	memcpy(text, lines->bytes, line);
+	text[line] = '\0';
+	lines->length -= line + 1;
+	memmove(lines->bytes, end + 1, lines->length);
+	return 1;
+}
+
+/* To cancel, we only say no more: the daemon tells when the image has its old size. */
+static int growth_wait(int fd, const struct control_growth *growth,
+		       char ret_reason[UNLOCK_REASON_BYTES])
+{
+	struct growth_lines lines = {.fd = fd};
+	char text[sizeof(lines.bytes)];
+	uint64_t done_bytes = 0;
+	bool cancelled = false;
+	int r;
+
+	for (;;) {
+		r = growth_line(&lines, text);
+		if (r < 0) {
+			reason_copy("its daemon is gone", ret_reason);
+			return r;
+		}
+		if (r > 0 && sscanf(text, "progress %" SCNu64, &done_bytes) != 1)
+			return answer_parse(text, ret_reason);
+		if (!cancelled && growth->watch(growth->context, done_bytes) != 0) {
+			cancelled = true;
+			shutdown(fd, SHUT_WR);
+		}
+	}
+}
+
+int control_grow(dev_t device, uid_t user, const struct control_growth *growth,
+		 char ret_reason[UNLOCK_REASON_BYTES])
+{
+	char word[CONTROL_WORD_BYTES];
+	_cleanup_fd_ int fd = -1;
+	int length = snprintf(word, sizeof(word), "%s %" PRIu64 " %" PRIu64 ":%" PRIu64 " %s",
+			      growth->noise ? "grow-noise" : "grow", growth->to_bytes,
+			      (uint64_t)growth->image_device, (uint64_t)growth->image_inode,
+			      growth->volume);
+
+	fd = (size_t)length >= sizeof(word) ? -ENAMETOOLONG : control_ask(device, user, word);
+	if (fd >= 0)
+		return growth_wait(fd, growth, ret_reason);
+	snprintf(ret_reason, UNLOCK_REASON_BYTES, "its daemon: %s", strerror(-fd));
+	return fd;
 }
 
 /* NULL unless it is whole, and of a size that a status can have. */

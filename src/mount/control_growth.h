@@ -7,7 +7,12 @@
 
 struct control;
 
-/* Whether `word` is one of them; then `client` has been answered, and closed. */
+void control_growth_start(struct control *control);
+/* Has what grows cut back, and lets nothing grow any more; _stop() also waits for that. */
+void control_growth_cancel(struct control *control);
+void control_growth_stop(struct control *control);
+
+/* Whether `word` is one of them; then `client` is taken over, and will be answered. */
 bool control_growth_answer(struct control *control, int client, const char *word);
 
 #endif

@@ -233,6 +233,19 @@ int node_open(struct names *names, struct node *node, int flags)
 	return r;
 }
 
+int node_hold(struct names *names, struct node *node)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&node->mutex);
+	if (node->opens > 0)
+		node_count(names, node, 1);
+	else
+		r = -ESTALE;
+	pthread_mutex_unlock(&node->mutex);
+	return r;
+}
+
 void node_close(struct names *names, struct node *node)
 {
 	int r = 0;

@@ -27,6 +27,7 @@ struct node {
 	pthread_mutex_t mutex; /* one opens or closes it at a time, which may take long */
 	struct volume volume;  /* open if `opens` > 0 */
 	int backing_id;        /* of passthrough, in the kernel; 0: none */
+	bool growing;          /* somebody is at it, without the mutex: one at a time */
 	/*
 	 * In secret memory; NULL: raw, or locked. Set under the mutex by whoever unlocks, taken
 	 * away by the control thread only, which therefore may read it without.
@@ -57,6 +58,8 @@ int node_attributes(struct names *names, struct node *node, struct stat *ret_att
  * Opens the volume if nobody has. Negative errno; what is wrong was logged. -ENOKEY: it is locked.
  */
 int node_open(struct names *names, struct node *node, int flags);
+/* Opens it once more if it is open, else -ESTALE. */
+int node_hold(struct names *names, struct node *node);
 /* The first error of the flush is kept in the namespace. */
 void node_close(struct names *names, struct node *node);
 

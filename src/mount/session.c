@@ -12,6 +12,7 @@
 
 #include "mount/amend.h"
 #include "mount/auto_unmount.h"
+#include "mount/control_growth.h"
 #include "mount/keys.h"
 #include "mount/mountpoint.h"
 #include "mount/naming.h"
@@ -431,6 +432,8 @@ int session_wait(struct session *session)
 	int r;
 
 	lanes_join(&session->lanes);
+	/* What grows has its image open. */
+	control_growth_stop(&session->control);
 	slow_stop(&session->slow);
 	lanes_destroy(&session->lanes);
 	r = namespace_close(&session->names);

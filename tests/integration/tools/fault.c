@@ -2,8 +2,10 @@
 /*
  * A disk that fails on demand, for LD_PRELOAD under engine=threads: while $PLATTERFS_FAULT.sync
  * exists, fsync(2) and fdatasync(2) give EIO; while $PLATTERFS_FAULT.write exists, the pwrite
- * family does. Each failure is noted by one byte appended to $PLATTERFS_FAULT.count. While
- * $PLATTERFS_FAULT.slow exists, a flush does not return, and $PLATTERFS_FAULT.slowed says so.
+ * family does, while $PLATTERFS_FAULT.truncate does, ftruncate(2). Each failure is noted by one
+ * byte appended to $PLATTERFS_FAULT.count. While $PLATTERFS_FAULT.slow exists, a flush does not
+ * return, and $PLATTERFS_FAULT.slowed says so; while $PLATTERFS_FAULT.crawl exists, each pwrite(2)
+ * takes 50 ms.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -67,6 +69,8 @@ static void slow(void)
 #define PWRITE(name)                                                                               \
 	ssize_t name(int fd, const void *bytes, size_t length, off_t offset)                       \
 	{                                                                                          \
+		if (told("crawl"))                                                                 \
+			usleep(50000);                                                             \
 		return failing("write") ? -1 : NEXT(name, fd, bytes, length, offset);              \
 	}
 #define PWRITEV2(name)                                                                             \
@@ -75,9 +79,17 @@ static void slow(void)
 		return failing("write") ? -1 : NEXT(name, fd, iov, count, offset, flags);          \
 	}
 
+#define TRUNCATE(name)                                                                             \
+	int name(int fd, off_t length)                                                             \
+	{                                                                                          \
+		return failing("truncate") ? -1 : NEXT(name, fd, length);                          \
+	}
+
 SYNC(fsync)
 SYNC(fdatasync)
 PWRITE(pwrite)
 PWRITE(pwrite64)
 PWRITEV2(pwritev2)
 PWRITEV2(pwritev64v2)
+TRUNCATE(ftruncate)
+TRUNCATE(ftruncate64)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # resize lengthens an image while it is written, every new block written, and volume and loop device
-# follow; if that fails half way the image has its old size; it shrinks only when that loses nothing.
+# follow; if that fails, or is cancelled, the image has its old size, and nothing in use has noticed;
+# it shrinks only when that loses nothing.
 . "$(dirname "$0")/../../integration/lib.sh"
 . "$(dirname "$0")/../mounting.sh"
 
@@ -135,30 +136,217 @@ longer_than() { # FILE BYTES
     (($(stat -c %s "$1") > $2))
 }
 
-# Ctrl-C leaves the old size; SIGKILL the old volume, which goes on and can be resized again.
+file_size_is() { # FILE BYTES
+    (($(stat -c %s "$1") == $2))
+}
+
+# An image of 8 MiB with a pattern in it, open as @7, whose daemon writes slowly while ./fault.crawl
+# is there.
+slow_begin() { # IMAGE
+    image=$1
+    image_new "$image" 8M
+    bytes write "$image" 0 8388608 6
+    PLATTERFS_FAULT=$SCRATCH/fault LD_PRELOAD=$(dirname "$(command -v bytes)")/libfault.so \
+        platterfs mount "$image" v
+    exec 7<>"v/$image"
+    : >fault.crawl
+}
+
+slow_end() {
+    exec 7<&-
+    platterfs umount v
+    rm -f fault.crawl
+}
+
+growth_start() { # leaves $client
+    "$PLATTERFS" resize "$image" 300M >client.said 2>&1 7<&- &
+    client=$!
+    poll 10 "the image to become longer" longer_than "$image" 8388608
+}
+
+# It was cancelled: nothing of it is left, and what is in use goes on.
+expect_old_size() { # WHAT
+    poll 10 "the old size after $1" file_size_is "$image" 8388608
+    expect_equal "size of the volume after $1" "$(stat -c %s "v/$image")" 8388608
+    bytes check "v/$image" 0 8388608 6
+    bytes write "v/$image" 1000000 1000000 6
+    bytes fsync @7 || fail "fsync after $1"
+}
+
+expect_grows() { # SIZE
+    platterfs resize "$image" "$1" >said
+    size_is "$(numfmt --from=iec "$1")"
+    expect_equal "size of the volume" "$(stat -c %s "v/$image")" "$(numfmt --from=iec "$1")"
+    expect_mapped "$image"
+    bytes fsync @7
+    bytes check "v/$image" 0 8388608 6
+}
+
+# Who asked for it interrupts it, is killed, or stands still: the daemon goes on or cuts back.
 check_stopped() {
-    image=slow-$ID.img
+    local signal
+    slow_begin "slow-$ID.img"
+    for signal in INT TERM KILL; do
+        growth_start
+        kill -$signal "$client"
+        not wait "$client" 2>/dev/null || fail "resize had ended before SIG$signal"
+        [[ $signal == KILL ]] || grep -q "interrupted: the image has its old size" client.said ||
+            fail "after SIG$signal: $(cat client.said)"
+        expect_old_size SIG$signal
+    done
+    growth_start
+    kill -STOP "$client"
+    expect_refused 1 "busy" "$PLATTERFS" resize "$image" 400M
+    expect_refused 1 "busy" "$PLATTERFS" resize "$image" 300M
+    expect_equal "size of the volume" "$(stat -c %s "v/$image")" 8388608
+    kill -KILL "$client"
+    not wait "$client" 2>/dev/null || fail "resize had ended before SIGKILL"
+    expect_old_size "SIGSTOP and SIGKILL"
+    rm fault.crawl
+    expect_grows 16M
+    slow_end
+    bytes check "$image" 0 8388608 6
+}
+
+# A client that does not listen does not hold up the growth, and hears how it ended.
+check_standing_still() {
+    slow_begin "still-$ID.img"
+    growth_start
+    kill -STOP "$client"
+    rm fault.crawl
+    poll 60 "the volume to grow" file_size_is "v/$image" 314572800
+    kill -CONT "$client"
+    wait "$client" || fail "resize: $(cat client.said)"
+    slow_end
+    expect_mapped "$image"
+}
+
+# The mount ends while an image of it grows: by umount, and by SIGTERM.
+check_unmounted() {
+    local way pid
+    for way in umount TERM; do
+        slow_begin "end-$way-$ID.img"
+        growth_start
+        exec 7<&-
+        pid=$(status_field "$SCRATCH/v" .pid)
+        if [[ $way == umount ]]; then
+            timeout 10 "$PLATTERFS" umount v || fail "umount while growing"
+        else
+            kill -TERM "$pid"
+        fi
+        poll 10 "the daemon to end" process_gone "$pid"
+        not wait "$client" || fail "resize did not fail: $(cat client.said)"
+        grep -q "its mount ends: the image has its old size" client.said || fail "$(cat client.said)"
+        size_is 8388608
+        bytes check "$image" 0 8388608 6
+        rm fault.crawl
+    done
+}
+
+# What could not be cut back is longer than its volume, which does not mind; later it can be.
+check_not_cut() {
+    slow_begin "uncut-$ID.img"
+    growth_start
+    : >fault.truncate
+    kill -KILL "$client"
+    not wait "$client" 2>/dev/null || fail "resize had ended before SIGKILL"
+    poll 10 "the cut to fail" test -s fault.count
+    rm fault.crawl
+    poll 10 "the growth to end" growth_over
+    longer_than "$image" 8388608 || fail "it was cut"
+    bytes fsync @7
+    bytes write "v/$image" 1000000 1000000 6
+    bytes fsync @7
+    expect_equal "size of the volume" "$(stat -c %s "v/$image")" 8388608
+    rm fault.truncate
+    platterfs resize "$image" 8M >said
+    size_is 8388608
+    expect_grows 16M
+    slow_end
+    rm fault.count
+}
+
+# While ./fault.truncate is there, no new one can begin.
+growth_over() {
+    not "$PLATTERFS" resize "$image" 8M >said 2>&1 && not grep -q busy said
+}
+
+# An fsync fails neither when the new size shows, nor when an image is cut back.
+check_flushes() {
+    local i
+    image=flushes-$ID.img
     image_new "$image" 8M
     platterfs mount "$image" v
     exec 7<>"v/$image"
-    for signal in INT KILL; do
-        "$PLATTERFS" resize --noise "$image" 300M >said 2>&1 &
-        poll 10 "the image to become longer" longer_than "$image" 8388608
-        kill -$signal $!
-        not wait $! 2>/dev/null || fail "resize had ended before SIG$signal"
-        expect_equal "size of the volume" "$(stat -c %s "v/$image")" 8388608
-        [[ $signal == KILL ]] || size_is 8388608
-        bytes write "v/$image" 0 1000000 6
-        bytes fsync "v/$image" || fail "fsync after SIG$signal"
+    python3 "$CASE/flushes.py" "v/$image" stop >flushes.log 2>&1 &
+    local flusher=$!
+    for i in {1..40}; do
+        if ((i % 2)); then
+            platterfs resize "$image" $((8388608 + i * 65536)) >said
+        else
+            "$PLATTERFS" resize --noise "$image" 300M >said 2>&1 &
+            poll 10 "the image to become longer" longer_than "$image" $((8388608 + i * 65536))
+            kill -KILL $!
+            not wait $! 2>/dev/null || fail "it had grown before SIGKILL"
+            poll 10 "the old size" file_size_is "$image" $((8388608 + (i - 1) * 65536))
+        fi
     done
-    platterfs resize "$image" 16M >said
-    expect_equal "size of the volume" "$(stat -c %s "v/$image")" 16777216
-    size_is 16777216
-    bytes write "v/$image" 1000000 15777216 7
+    : >stop
+    wait "$flusher" || fail "$(cat flushes.log)"
+    rm stop
     exec 7<&-
     platterfs umount v
-    bytes check "$image" 0 1000000 6
-    bytes check "$image" 1000000 15777216 7
+}
+
+# What is written to the new part counts as what is in the old one, from the first moment on.
+check_new_part() {
+    disk_mount part ext4 128M
+    image=part/part-$ID.img
+    image_new "$image" 8M
+    platterfs mount part v
+    exec 7<>"v/${image##*/}"
+    platterfs resize "$image" 24M >said
+    bytes write @7 8384512 8392704 3
+    bytes fsync @7
+    local pid
+    pid=$(status_field "$SCRATCH/v" .pid)
+    kill -KILL "$pid"
+    poll 10 "the daemon to be dead" process_gone "$pid"
+    exec 7<&-
+    umount -l v
+    bytes check "$image" 8384512 8392704 3
+    expect_mapped "$image"
+    size_is 25165824
+    platterfs mount part v
+    exec 7<>"v/${image##*/}"
+    platterfs resize "$image" 32M >said
+    bytes fsync @7
+    fallocate -p -o 26M -l 1M "$image"
+    expect_errno EIO bytes fsync @7
+    exec 7<&-
+    platterfs umount v || true
+}
+
+check_whole_blocks() {
+    image=blocks-$ID.img
+    image_new "$image" 1M
+    platterfs mount "$image" v
+    exec 7<>"v/$image"
+    expect_refused 1 "must be whole blocks of" "$PLATTERFS" resize "$image" 2097153
+    expect_refused 1 "shrinks only when nobody" "$PLATTERFS" resize "$image" 512K
+    size_is 1048576
+    bytes fsync @7
+    platterfs resize "$image" 1M >said
+    exec 7<&-
+    platterfs umount v
+    platterfs resize "$image" 1049000 >said
+    platterfs mount "$image" v
+    exec 7<>"v/$image"
+    expect_refused 1 "its size is not whole blocks" "$PLATTERFS" resize "$image" 2M
+    size_is 1049000
+    bytes fsync @7
+    exec 7<&-
+    platterfs umount v
 }
 
 check_failing_disk() {
@@ -223,6 +411,18 @@ step "a filesystem that is full half way"
 check_full
 step "stopped half way"
 check_stopped
+step "a client that stands still"
+check_standing_still
+step "unmounted half way"
+check_unmounted
+step "an image that cannot be cut back"
+check_not_cut
+step "flushes"
+check_flushes
+step "the new part"
+check_new_part
+step "whole blocks"
+check_whole_blocks
 step "a disk that fails"
 check_failing_disk
 step "odd sizes, and nobody has it open"
