@@ -73,8 +73,6 @@ static int holder_fill(struct json_object *mount, struct json_object *volume, un
 		.user = user,
 		.pid = json_object_get_int(member(mount, "pid")),
 		.hidden = !seen,
-		.encrypted = json_object_get_boolean(member(volume, "encrypted")),
-		.image_bytes = json_object_get_uint64(member(volume, "image_size")),
 		.mountpoint = strdup(text_of(mount, "mountpoint")),
 		.volume = strdup(text_of(volume, "name")),
 	};

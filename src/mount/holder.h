@@ -12,8 +12,6 @@ struct holder {
 	uid_t user;   /* who runs it */
 	int pid;
 	bool hidden; /* its mount is at no folder: serving.h */
-	bool encrypted;
-	uint64_t image_bytes; /* size of the image, as it has it */
 	char *mountpoint;
 	char *volume; /* the name there */
 };
