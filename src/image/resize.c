@@ -80,6 +80,18 @@ static int part_allocate(const struct image *image, uint64_t at, uint64_t length
 	return r < 0 ? -errno : 0;
 }
 
+/* What another program has made shorter meanwhile must not be made long again, with zeros in it. */
+static int lengthen(const struct image *image, uint64_t to_bytes)
+{
+	struct stat status;
+
+	if (fstat(image->buffered_fd, &status) < 0)
+		return -errno;
+	if ((uint64_t)status.st_size != image->size_bytes)
+		return -EIO;
+	return ftruncate(image->buffered_fd, (off_t)to_bytes) < 0 ? -errno : 0;
+}
+
 /*
  * Blocks first, behind the end: a full filesystem says so before anything has changed. In parts,
  * between which it can be stopped.
@@ -99,9 +111,7 @@ static int tail_allocate(const struct image *image, const struct resize_request 
 	}
 	if (r == -EOPNOTSUPP)
 		r = 0;
-	if (r == 0 && ftruncate(image->buffered_fd, (off_t)request->to_bytes) < 0)
-		r = -errno;
-	return r;
+	return r < 0 ? r : lengthen(image, request->to_bytes);
 }
 
 /*

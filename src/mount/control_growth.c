@@ -94,6 +94,10 @@ static int check_growth(struct growth *growth, const struct node *node,
 		return refuse(growth, -ESTALE, "its name means another file by now");
 	if (image->read_only)
 		return refuse(growth, -EROFS, "it is served read-only");
+	/* Who writes past the daemon, and past the end, would write what is being made. */
+	if (node->backing_id)
+		return refuse(growth, -EOPNOTSUPP,
+			      "served with passthrough: it grows only when nobody has it open");
 	r = image_verify(image, &reason);
 	if (r < 0)
 		return refuse(growth, r, reason);

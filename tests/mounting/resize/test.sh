@@ -425,6 +425,17 @@ step "whole blocks"
 check_whole_blocks
 step "a disk that fails"
 check_failing_disk
+step "served with passthrough"
+image_new "past-$ID.img" 16M
+device=$(platterfs attach -o passthrough "past-$ID.img")
+if [[ $(platterfs status --json | jq -r ".mounts[].volumes[] | select(.name == \"past-$ID.img\").passthrough") == true ]]; then
+    expect_refused 1 "with passthrough" "$PLATTERFS" resize "past-$ID.img" 32M
+    expect_equal "size" "$(stat -c %s "past-$ID.img")" 16777216
+else
+    skip_part "no FUSE passthrough in this kernel (Linux 6.9, CONFIG_FUSE_PASSTHROUGH)"
+fi
+platterfs detach "$device"
+
 step "odd sizes, and nobody has it open"
 check_odd_sizes
 step "shrinking"
