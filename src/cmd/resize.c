@@ -209,13 +209,16 @@ static bool is_mount_of(const struct holder *holder)
 	       user == holder->user;
 }
 
-static int loops_grow(const struct holder *holder)
+static int loops_grow(const struct resizing *resizing, const struct holder *holder)
 {
 	int code = CMD_DONE;
+	int r = 0;
 
 	if (holder->user == geteuid() || is_mount_of(holder))
-		loop_each_on(holder->device, holder->volume, loop_grown, &code);
-	return code;
+		r = holder_each_loop(holder, loop_grown, &code);
+	return r < 0 ? cmd_failed(resizing->path, r,
+				  "a loop device on it cannot be opened, and keeps its old size")
+		     : code;
 }
 
 /* The daemon cuts it back, whether we wait for that or are interrupted once more. */
@@ -272,7 +275,7 @@ static int grow_served(const struct resizing *resizing, const struct holder *hol
 		return cmd_failed(resizing->path, -EIO,
 				  "its daemon says that it has grown, but it has another size");
 	resize_said(resizing);
-	return loops_grow(holder);
+	return loops_grow(resizing, holder);
 }
 
 static int resize_served(const struct resizing *resizing)

@@ -19,17 +19,9 @@
 /* SHA-1's; a digest that is shorter proves nothing. */
 #define DIGEST_LEAST_BYTES 20
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-	struct json_object *found = NULL;
-
-	json_object_object_get_ex(object, name, &found);
-	return found;
-}
-
 static const char *text_of(struct json_object *object, const char *name)
 {
-	const char *text = json_object_get_string(member(object, name));
+	const char *text = json_object_get_string(json_object_object_get(object, name));
 
 	return text ? text : "";
 }
@@ -42,8 +34,9 @@ static uint64_t number_of(struct json_object *object, const char *name)
 
 static int check_requirements(struct json_object *metadata, char reason[UNLOCK_REASON_BYTES])
 {
-	struct json_object *names = member(member(member(metadata, "config"), "requirements"),
-					   "mandatory");
+	struct json_object *names = json_object_object_get(
+		json_object_object_get(json_object_object_get(metadata, "config"), "requirements"),
+		"mandatory");
 	const char *name;
 
 	if (!names || !json_object_is_type(names, json_type_array) ||
@@ -70,10 +63,10 @@ static int check_segment(struct json_object *segment, char reason[UNLOCK_REASON_
 	if (strcmp(type, "crypt") != 0)
 		return reason_set(reason, -EOPNOTSUPP, "its data are of an unknown type, \"%s\"",
 				  type);
-	if (member(segment, "integrity"))
+	if (json_object_object_get(segment, "integrity"))
 		return reason_set(reason, -EOPNOTSUPP,
 				  "it has integrity protection (%s), which needs dm-integrity",
-				  text_of(member(segment, "integrity"), "type"));
+				  text_of(json_object_object_get(segment, "integrity"), "type"));
 	return 0;
 }
 
@@ -88,7 +81,8 @@ static int describe_segment(struct json_object *segment, struct volume_key *key,
 	if (strlen(spec) >= sizeof(key->spec))
 		return reason_set(reason, -EOPNOTSUPP, "its cipher is unknown");
 	snprintf(key->spec, sizeof(key->spec), "%s", spec);
-	key->sector_size = (uint32_t)json_object_get_int(member(segment, "sector_size"));
+	key->sector_size = (uint32_t)json_object_get_int(
+		json_object_object_get(segment, "sector_size"));
 	key->iv_offset_sectors = number_of(segment, "iv_tweak");
 	key->data_offset_bytes = number_of(segment, "offset");
 	key->size_bytes = strcmp(text_of(segment, "size"), "dynamic") == 0
@@ -100,7 +94,7 @@ static int describe_segment(struct json_object *segment, struct volume_key *key,
 /* libcryptsetup takes what is no 32-bit number for a very large one, and works for years. */
 static bool cost_valid(struct json_object *kdf, const char *name)
 {
-	struct json_object *cost = member(kdf, name);
+	struct json_object *cost = json_object_object_get(kdf, name);
 	int64_t value = cost ? json_object_get_int64(cost) : 1;
 
 	return value > 0 && value <= UINT32_MAX;
@@ -109,7 +103,7 @@ static bool cost_valid(struct json_object *kdf, const char *name)
 /* A key that no cipher takes; deriving one of 2 GiB takes for ever, too. */
 static bool key_size_valid(struct json_object *object)
 {
-	struct json_object *bytes = member(object, "key_size");
+	struct json_object *bytes = json_object_object_get(object, "key_size");
 
 	return !bytes || (json_object_get_int64(bytes) > 0 &&
 			  json_object_get_int64(bytes) <= VOLUME_KEY_LIMIT_BYTES);
@@ -117,20 +111,21 @@ static bool key_size_valid(struct json_object *object)
 
 static int check_keyslots(struct json_object *metadata, char reason[UNLOCK_REASON_BYTES])
 {
-	struct json_object *keyslots = member(metadata, "keyslots");
+	struct json_object *keyslots = json_object_object_get(metadata, "keyslots");
 
 	if (!keyslots)
 		return 0;
 	json_object_object_foreach(keyslots, number, keyslot)
 	{
-		struct json_object *kdf = member(keyslot, "kdf");
+		struct json_object *kdf = json_object_object_get(keyslot, "kdf");
 
 		if (!cost_valid(kdf, "iterations") || !cost_valid(kdf, "time") ||
 		    !cost_valid(kdf, "memory") || !cost_valid(kdf, "cpus"))
 			return reason_set(reason, -EINVAL,
 					  "its header is damaged: the key derivation of keyslot %s",
 					  number);
-		if (!key_size_valid(keyslot) || !key_size_valid(member(keyslot, "area")))
+		if (!key_size_valid(keyslot) ||
+		    !key_size_valid(json_object_object_get(keyslot, "area")))
 			return reason_set(reason, -EINVAL,
 					  "its header is damaged: the key size of keyslot %s",
 					  number);
@@ -141,7 +136,7 @@ static int check_keyslots(struct json_object *metadata, char reason[UNLOCK_REASO
 /* Of base64, which LUKS2 writes with padding. */
 static uint64_t base64_bytes(struct json_object *object, const char *name)
 {
-	struct json_object *text = member(object, name);
+	struct json_object *text = json_object_object_get(object, name);
 	const char *end;
 	uint64_t length;
 
@@ -160,7 +155,7 @@ static uint64_t base64_bytes(struct json_object *object, const char *name)
  */
 static int check_digests(struct json_object *metadata, char reason[UNLOCK_REASON_BYTES])
 {
-	struct json_object *digests = member(metadata, "digests");
+	struct json_object *digests = json_object_object_get(metadata, "digests");
 
 	if (!digests || json_object_object_length(digests) == 0)
 		return reason_set(reason, -EINVAL,
@@ -168,7 +163,8 @@ static int check_digests(struct json_object *metadata, char reason[UNLOCK_REASON
 	json_object_object_foreach(digests, name, digest)
 	{
 		if (strcmp(text_of(digest, "type"), "pbkdf2") != 0 ||
-		    !json_object_is_type(member(digest, "hash"), json_type_string) ||
+		    !json_object_is_type(json_object_object_get(digest, "hash"),
+					 json_type_string) ||
 		    *text_of(digest, "hash") == 0 || base64_bytes(digest, "salt") == 0 ||
 		    base64_bytes(digest, "digest") < DIGEST_LEAST_BYTES)
 			return reason_set(reason, -EINVAL,
@@ -180,7 +176,7 @@ static int check_digests(struct json_object *metadata, char reason[UNLOCK_REASON
 static int describe_metadata(struct json_object *metadata, struct volume_key *key,
 			     char reason[UNLOCK_REASON_BYTES])
 {
-	struct json_object *segments = member(metadata, "segments");
+	struct json_object *segments = json_object_object_get(metadata, "segments");
 	struct json_object_iterator first;
 	int r = check_requirements(metadata, reason);
 

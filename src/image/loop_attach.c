@@ -214,8 +214,24 @@ int loop_detach(struct loop_device *device)
 	return r < 0 ? r : lost;
 }
 
-/* Its own name decides first: only volumes of this daemon are asked, another may be stuck. */
-static int each_device(const char *name, dev_t on, const char *file,
+static bool is_called(char *path, const char *const *names)
+{
+	const char *name = basename(path);
+
+	while (*names && strcmp(name, *names) != 0)
+		names++;
+	return *names != NULL;
+}
+
+static bool lies_on(const char *path, dev_t device)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && status.st_dev == device;
+}
+
+/* Its file's name decides first: only volumes of this daemon are asked, another may be stuck. */
+static int each_device(const char *name, dev_t on, const char *const *files,
 		       int (*each)(struct loop_device *device, void *data), void *data)
 {
 	char path[LOOP_PATH_BYTES];
@@ -223,13 +239,14 @@ static int each_device(const char *name, dev_t on, const char *file,
 	struct loop loop;
 	dev_t found;
 	ino_t inode;
-	int r = 0;
+	int r;
 
-	if (loop_read(name, &loop) < 0 || strcmp(basename(loop.backing), file) != 0)
+	if (loop_read(name, &loop) < 0 || !is_called(loop.backing, files))
 		return 0;
 	snprintf(path, sizeof(path), "/dev/%.24s", name);
-	if (loop_open(path, &device) < 0)
-		return 0;
+	r = loop_open(path, &device);
+	if (r < 0)
+		return lies_on(loop.backing, on) ? r : 0;
 	if (loop_file(&device, &found, &inode) == 0 && found == on)
 		r = each(&device, data);
 	if (device.fd >= 0)
@@ -237,7 +254,7 @@ static int each_device(const char *name, dev_t on, const char *file,
 	return r;
 }
 
-int loop_each_on(dev_t device, const char *name,
+int loop_each_on(dev_t device, const char *const *names,
 		 int (*each)(struct loop_device *device, void *data), void *data)
 {
 	DIR *folder = opendir("/sys/block");
@@ -245,7 +262,7 @@ int loop_each_on(dev_t device, const char *name,
 	int r = folder ? 0 : -errno;
 
 	while (r == 0 && (entry = readdir(folder)))
-		r = each_device(entry->d_name, device, name, each, data);
+		r = each_device(entry->d_name, device, names, each, data);
 	if (folder)
 		closedir(folder);
 	return r;

@@ -50,10 +50,11 @@ int loop_file_at(const char *path, dev_t *ret_device, ino_t *ret_inode);
 bool loop_claimed(const char *path);
 
 /*
- * Calls `each` for every device on a file that is called `name` and lies on the filesystem
- * `device`, until it returns nonzero, which is returned.
+ * Calls `each` for every device on a file that is called one of `names` (NULL ends them) and lies
+ * on the filesystem `device`, until it returns nonzero, which is returned. Negative errno also if
+ * one of them cannot be opened.
  */
-int loop_each_on(dev_t device, const char *name,
+int loop_each_on(dev_t device, const char *const *names,
 		 int (*each)(struct loop_device *device, void *data), void *data);
 
 /* Lets it be as large as its file is by now. 0 or negative errno. */

@@ -124,7 +124,7 @@ static int find_by_image(const char *image, struct loop_device *ret_device)
 
 	if (r < 0)
 		return r;
-	r = loop_each_on(holder.device, holder.volume, take_first, ret_device);
+	r = holder_each_loop(&holder, take_first, ret_device);
 	holder_destroy(&holder);
 	return r == 0 ? -ENOENT : r < 0 ? r : 0;
 }

@@ -19,32 +19,29 @@ struct search {
 	struct holder *found;
 };
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(object, name, &value);
-	return value;
-}
-
 static const char *text_of(struct json_object *object, const char *name)
 {
-	const char *text = json_object_get_string(member(object, name));
+	const char *text = json_object_get_string(json_object_object_get(object, name));
 
 	return text ? text : "";
+}
+
+static uint64_t number_of(struct json_object *object, const char *name)
+{
+	return json_object_get_uint64(json_object_object_get(object, name));
 }
 
 /* Only a volume that is open says which image it is: names may mean another one by now. */
 static struct json_object *volume_of(struct json_object *mount, const struct stat *image)
 {
-	struct json_object *volumes = member(mount, "volumes");
+	struct json_object *volumes = json_object_object_get(mount, "volumes");
 	size_t count = volumes ? json_object_array_length(volumes) : 0;
 
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *volume = json_object_array_get_idx(volumes, i);
 
-		if (json_object_get_uint64(member(volume, "image_device")) == image->st_dev &&
-		    json_object_get_uint64(member(volume, "image_inode")) == image->st_ino)
+		if (number_of(volume, "image_device") == image->st_dev &&
+		    number_of(volume, "image_inode") == image->st_ino)
 			return volume;
 	}
 	return NULL;
@@ -71,7 +68,7 @@ static int holder_fill(struct json_object *mount, struct json_object *volume, un
 	*holder = (struct holder){
 		.device = makedev(0, number),
 		.user = user,
-		.pid = json_object_get_int(member(mount, "pid")),
+		.pid = json_object_get_int(json_object_object_get(mount, "pid")),
 		.hidden = !seen,
 		.mountpoint = strdup(text_of(mount, "mountpoint")),
 		.volume = strdup(text_of(volume, "name")),
@@ -103,6 +100,15 @@ int holder_find(const char *image, struct holder *ret_holder)
 	int r = stat(image, &search.image) < 0 ? -errno : control_each(search_mount, &search);
 
 	return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+}
+
+int holder_each_loop(const struct holder *holder,
+		     int (*each)(struct loop_device *device, void *data), void *data)
+{
+	/* At a file, the mountpoint is what the volume is called. */
+	const char *names[] = {holder->volume, basename(holder->mountpoint), NULL};
+
+	return loop_each_on(holder->device, names, each, data);
 }
 
 void holder_destroy(struct holder *holder)

@@ -86,17 +86,9 @@ static int volume_open_at(const char *folder, bool read_only)
 	return fd;
 }
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(object, name, &value);
-	return value;
-}
-
 static struct json_object *first_volume(struct json_object *mount)
 {
-	struct json_object *volumes = member(mount, "volumes");
+	struct json_object *volumes = json_object_object_get(mount, "volumes");
 
 	return volumes && json_object_array_length(volumes) > 0
 		       ? json_object_array_get_idx(volumes, 0)
@@ -123,7 +115,7 @@ static int learn_sector(struct serving *serving)
 	if (r < 0)
 		return r;
 	serving->sector_bytes = (uint32_t)json_object_get_int(
-		member(first_volume(mount), "sector_size"));
+		json_object_object_get(first_volume(mount), "sector_size"));
 	json_object_put(mount);
 	return serving->sector_bytes >= 512 ? 0 : -EPROTO;
 }
@@ -194,7 +186,7 @@ int serving_image(dev_t device, char **ret_image)
 	r = mount_status(device, &mount);
 	if (r < 0)
 		return r;
-	source = json_object_get_string(member(mount, "source"));
+	source = json_object_get_string(json_object_object_get(mount, "source"));
 	*ret_image = source ? strdup(source) : NULL;
 	json_object_put(mount);
 	return *ret_image ? 0 : -ENOMEM;

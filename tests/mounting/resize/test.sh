@@ -327,6 +327,26 @@ check_new_part() {
     platterfs umount v || true
 }
 
+# A loop device may lie on a volume at a file, and may be out of reach: that is said, and mended later.
+check_loops() {
+    image=loops-$ID.img
+    image_new "$image" 4M
+    : >at-file
+    platterfs mount "$image" at-file
+    loop_new "$SCRATCH/at-file" --direct-io=on
+    platterfs resize "$image" 6M >said
+    expect_equal "size of $loop" "$(blockdev --getsize64 "$loop")" 6291456
+    expect_refused 1 "a loop device on it cannot be opened, and keeps its old size" \
+        unshare --mount bash -c 'mount --bind /dev/null "$1" && exec "${@:2}"' - \
+        "$loop" "$PLATTERFS" resize "$image" 8M
+    size_is 8388608
+    expect_equal "size of $loop" "$(blockdev --getsize64 "$loop")" 6291456
+    platterfs resize "$image" 8M >said
+    expect_equal "size of $loop" "$(blockdev --getsize64 "$loop")" 8388608
+    loop_end "$loop"
+    platterfs umount at-file
+}
+
 check_whole_blocks() {
     image=blocks-$ID.img
     image_new "$image" 1M
@@ -421,6 +441,8 @@ step "flushes"
 check_flushes
 step "the new part"
 check_new_part
+step "loop devices"
+check_loops
 step "whole blocks"
 check_whole_blocks
 step "a disk that fails"
