@@ -118,14 +118,20 @@ static void ring_reserve(struct lane *lane, unsigned count)
 		io_uring_submit(&lane->ring);
 }
 
-/* The number of the lane whose arena it lies in; -1: of none. */
+static bool arena_holds(const struct lane *lane, const char *bytes)
+{
+	return bytes >= lane->arena && bytes < lane->arena + lane->arena_bytes;
+}
+
+/* The number of the lane whose arena it lies in, most often this one's; -1: of none. */
 static int arena_of(const struct lane *lane, const char *bytes)
 {
 	const struct lanes *lanes = lane->lanes;
 
+	if (arena_holds(lane, bytes))
+		return (int)lane->number;
 	for (unsigned i = 0; i < lanes->count; i++)
-		if (bytes >= lanes->lanes[i].arena &&
-		    bytes < lanes->lanes[i].arena + lanes->lanes[i].arena_bytes)
+		if (arena_holds(&lanes->lanes[i], bytes))
 			return (int)i;
 	return -1;
 }
