@@ -68,10 +68,12 @@ static int volume_check(struct volume *volume, const struct volume_options *opti
 			const char **ret_reason)
 {
 	bool mapped = image_mapped(&volume->image) || volume->image.size_bytes == 0;
-	int r = volume_size(options, volume->image.size_bytes, &volume->size_bytes, ret_reason);
+	uint64_t size_bytes;
+	int r = volume_size(options, volume->image.size_bytes, &size_bytes, ret_reason);
 
 	if (r < 0)
 		return r;
+	volume->size_bytes = size_bytes;
 	if (!mapped && options->require_mapped) {
 		*ret_reason = "not mapped, and require=mapped: run `platterfs prepare` on it";
 		return -EINVAL;
@@ -128,7 +130,7 @@ int volume_grow(struct volume *volume, const struct volume_options *options,
 	if (r == 0)
 		r = image_grown(&volume->image, ret_reason);
 	if (r == 0)
-		__atomic_store_n(&volume->size_bytes, size_bytes, __ATOMIC_RELEASE);
+		volume->size_bytes = size_bytes;
 	return r;
 }
 

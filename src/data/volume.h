@@ -49,7 +49,7 @@ struct volume {
 	const char *name; /* of the caller */
 	struct image image;
 	uint64_t start_bytes; /* of the payload in the image */
-	uint64_t size_bytes;
+	_Atomic uint64_t size_bytes;
 	struct sectors *sectors; /* NULL: raw */
 	uint32_t sector_bytes;   /* of encryption; 1: raw */
 	enum discard discard;

@@ -20,14 +20,14 @@ struct image {
 	int direct_fd;   /* O_DIRECT: every block but a partial last one */
 	int buffered_fd; /* the same file through the page cache: partial last block, FIEMAP */
 	bool read_only;
-	uint64_t size_bytes;
+	_Atomic uint64_t size_bytes; /* it may grow while lanes look */
 	uint32_t block_bytes; /* offset and length of direct I/O are multiples of this, its memory a
 				 page */
 	/*
 	 * End of what direct I/O may write: size_bytes, or where the last page starts if the size
 	 * is no multiple of block_bytes (direct I/O would lengthen the file).
 	 */
-	uint64_t direct_end_bytes;
+	_Atomic uint64_t direct_end_bytes;
 	struct extent_summary extents; /* when it was opened, and what it has grown by since */
 	bool copy_on_write;            /* each write goes to new blocks all the same */
 

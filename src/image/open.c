@@ -106,8 +106,8 @@ void image_set_size(struct image *image, uint64_t size_bytes)
 				      ? round_down(size_bytes, IMAGE_PAGE_BYTES)
 				      : size_bytes;
 
-	__atomic_store_n(&image->direct_end_bytes, direct_end, __ATOMIC_RELEASE);
-	__atomic_store_n(&image->size_bytes, size_bytes, __ATOMIC_RELEASE);
+	image->direct_end_bytes = direct_end;
+	image->size_bytes = size_bytes;
 }
 
 static int learn_geometry(struct image *image)
@@ -207,7 +207,7 @@ void image_punched(struct image *image)
 /* While it grows, every length between the two is right. */
 static bool size_is_right(const struct image *image, uint64_t size_bytes)
 {
-	uint64_t known = __atomic_load_n(&image->size_bytes, __ATOMIC_ACQUIRE);
+	uint64_t known = image->size_bytes;
 
 	return size_bytes == known || (size_bytes > known && size_bytes <= image->growing_to_bytes);
 }
