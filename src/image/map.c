@@ -112,7 +112,8 @@ static void map_draw_cells(FILE *out, const struct map *map, bool utf8)
 	for (uint64_t i = 0; i < count; i++) {
 		if (i % MAP_ROW_CELLS == 0)
 			fprintf(out, "%s%9s  ", i ? "\n" : "",
-				size_format(i * map->cell_bytes, text));
+				size_format_as(i * map->cell_bytes, MAP_ROW_CELLS * map->cell_bytes,
+					       text));
 		fputs(map_sign(cell_state(map->cells[i]), utf8), out);
 	}
 	fputs("\n\n", out);

@@ -64,17 +64,27 @@ int number_parse(const char *text, uint64_t limit, uint64_t *ret_number)
 	return 0;
 }
 
-char *size_format(uint64_t bytes, char text[SIZE_TEXT_BYTES])
+static unsigned unit_of(uint64_t bytes)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-	double value = (double)bytes;
 	unsigned unit = 0;
 
-	while (value >= 1024 && unit < 6) {
-		value /= 1024;
+	for (; bytes >= 1024; bytes >>= 10)
 		unit++;
-	}
-	snprintf(text, SIZE_TEXT_BYTES, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value,
-		 units[unit]);
+	return unit;
+}
+
+char *size_format_as(uint64_t bytes, uint64_t like_bytes, char text[SIZE_TEXT_BYTES])
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	unsigned unit = unit_of(like_bytes);
+	double value = (double)bytes / (double)(UINT64_C(1) << (10 * unit));
+	bool exact = value >= 10 || bytes % (UINT64_C(1) << (10 * unit)) == 0;
+
+	snprintf(text, SIZE_TEXT_BYTES, exact ? "%.0f %s" : "%.1f %s", value, units[unit]);
 	return text;
+}
+
+char *size_format(uint64_t bytes, char text[SIZE_TEXT_BYTES])
+{
+	return size_format_as(bytes, bytes, text);
 }

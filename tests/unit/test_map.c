@@ -47,7 +47,7 @@ static void test_ascii(void **state)
 	need_extents();
 	four_rows_make("image");
 	expect_start(map_of("image", 128 * KIB, false),
-		     "      0 B  " ROW_OF(
+		     "    0 KiB  " ROW_OF(
 			     "#") "\n"
 				  "   32 KiB  " ROW_OF(
 					  ".") "\n"
@@ -67,7 +67,7 @@ static void test_utf8(void **state)
 	need_extents();
 	four_rows_make("image");
 	expect_start(map_of("image", 128 * KIB, true),
-		     "      0 B  " ROW_OF("\u2588") "\n   32 KiB  " ROW_OF("\u00b7") "\n");
+		     "    0 KiB  " ROW_OF("\u2588") "\n   32 KiB  " ROW_OF("\u00b7") "\n");
 }
 
 /* One block missing in a large image is seen, however large a cell is. */

@@ -64,6 +64,10 @@ static void test_format(void **state)
 	assert_string_equal(size_format(1536, text), "1.5 KiB");
 	assert_string_equal(size_format(64 * MIB, text), "64 MiB");
 	assert_string_equal(size_format(UINT64_MAX, text), "16 EiB");
+	assert_string_equal(size_format(2048 * MIB, text), "2 GiB");
+	assert_string_equal(size_format(2048 * MIB + 1, text), "2.0 GiB");
+	assert_string_equal(size_format_as(1152 * MIB, 128 * MIB, text), "1152 MiB");
+	assert_string_equal(size_format_as(0, 128 * MIB, text), "0 MiB");
 }
 
 int main(void)
