@@ -4,6 +4,8 @@
  * the image, puts a loop device on the volume, and mounts the filesystem that is in it. The device
  * is autoclear: the mount holds it, it holds the daemon, and what fails half way takes down what
  * was there already.
+ *
+ * A user whom the option `user` lets do this is no root here: mount(8) sees to that.
  */
 #include "cmd/cmd.h"
 
@@ -13,13 +15,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/helper.h"
+#include "cmd/mount_fs.h"
 #include "image/loop_attach.h"
 #include "mount/attach.h"
 #include "mount/check.h"
 #include "mount/inner.h"
 #include "mount/helper_options.h"
+#include "mount/options.h"
 #include "util/macros.h"
 
 struct mounting {
@@ -184,6 +189,43 @@ static int mount_at_folder(const struct mounting *mounting)
 	return mount_image(mounting);
 }
 
+static int options_of_user(const struct helper_options *helper, struct mount_options *options,
+			   char **ret_error)
+{
+	int r;
+
+	if (helper->remount || helper->check)
+		return asprintf(ret_error, "option %s: needs root",
+				helper->remount ? "remount" : "fsck") < 0
+			       ? -ENOMEM
+			       : -EPERM;
+	r = options_parse(options, helper->daemon, ret_error);
+	if (r == 0)
+		r = options_parse(options, helper->filesystem, ret_error);
+	return r < 0 ? r : options_check(options, ret_error);
+}
+
+/* There are no loop devices for him: a FUSE driver works on the volume, as in mount --fs. */
+static int mount_as_user(const struct mounting *mounting)
+{
+	_cleanup_free_ char *error = NULL;
+	struct mount_options options;
+	const struct mount_fs mount = {.image = mounting->image,
+				       .folder = mounting->folder,
+				       .type = mounting->options.type,
+				       .options = &options};
+	int r;
+
+	options_init(&options);
+	r = options_of_user(&mounting->options, &options, &error);
+	if (r < 0)
+		r = helper_failed(mounting->image, r, error);
+	else
+		r = mount_fs(&mount) == CMD_DONE ? HELPER_DONE : HELPER_FAILED;
+	options_destroy(&options);
+	return r;
+}
+
 /* What can be seen before anybody is asked for a passphrase. */
 static int image_look(const struct mounting *mounting)
 {
@@ -218,7 +260,7 @@ static int mounting_run(struct mounting *mounting, const char *list)
 	r = image_look(mounting);
 	if (r >= 0 || mounting->fake)
 		return r >= 0 ? r : HELPER_DONE;
-	return mount_at_folder(mounting);
+	return geteuid() == 0 ? mount_at_folder(mounting) : mount_as_user(mounting);
 }
 
 static int mount_helper_run(const struct command *command, int argc, char **argv)
@@ -229,9 +271,6 @@ static int mount_helper_run(const struct command *command, int argc, char **argv
 
 	if (arguments_parse(argc, argv, &mounting, &list) < 0)
 		return helper_usage(command);
-	if (geteuid() != 0)
-		return helper_failed(mounting.image, -EPERM,
-				     "needs root, also with user in fstab: a loop device does");
 	r = mounting_run(&mounting, list);
 	helper_options_destroy(&mounting.options);
 	return r;

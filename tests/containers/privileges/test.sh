@@ -114,8 +114,8 @@ as_user platterfs umount "$SCRATCH/home/vol"
 step "block devices"
 expect_line "platterfs: data.img: needs root, as every loop device does" as_user platterfs attach data.img
 ln -s platterfs bin/mount.platterfs
-expect_line "platterfs: $SCRATCH/home/data.img: needs root, also with user in fstab: a loop device does" \
-    as_user mount.platterfs "$SCRATCH/home/data.img" "$SCRATCH/home/vol"
+expect_line "platterfs: $SCRATCH/home/data.img: option fsck: needs root" \
+    as_user mount.platterfs "$SCRATCH/home/data.img" "$SCRATCH/home/vol" -o user,fsck
 
 step "passthrough"
 if as_user platterfs mount --help | grep -q passthrough; then

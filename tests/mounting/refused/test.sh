@@ -110,12 +110,6 @@ unshare --mount --propagation private sh -c "mount -t tmpfs -o size=4k none /run
     timeout 20 mount -t platterfs '$SCRATCH/a-$ID.img' '$SCRATCH/m' 2>unrecorded.err && exit 9; ! mountpoint -q '$SCRATCH/m'" || fail "mounted, or hangs: $(cat unrecorded.err)"
 expect_nothing_left m "a-$ID.img"
 
-step "not root"
-install -m 755 "$PLATTERFS" mount.platterfs
-chmod 644 "a-$ID.img"
-expect_mount_fails 32 "needs root" m "a-$ID.img" \
-    setpriv --reuid=65534 --clear-groups ./mount.platterfs "$SCRATCH/a-$ID.img" "$SCRATCH/m"
-
 step "a daemon that was killed"
 mount -t platterfs "a-$ID.img" m
 kill -9 "$(pgrep -f "^@platterfs.*a-$ID.img")"
