@@ -22,11 +22,16 @@ static int device_loop(dev_t device, struct loop *ret_loop)
 	return r < 0 ? r : loop_read(name, ret_loop);
 }
 
-static void check_direct(struct doctor *doctor, const struct loop *loop)
+/* A volume is never cached, so without direct I/O only the loop device's queue is lost. */
+static void check_direct(struct doctor *doctor, const struct loop *loop, bool on_volume)
 {
 	if (loop->direct)
 		doctor_report(doctor, FINDING_PASS, "loop-direct-io", NULL,
 			      "it uses direct I/O: nothing is cached twice");
+	else if (on_volume)
+		doctor_report(doctor, FINDING_WARN, "loop-direct-io", "losetup --direct-io=on",
+			      "it does not use direct I/O: nothing is cached on the way all the "
+			      "same, but it hands on one request at a time");
 	else
 		doctor_report(
 			doctor, FINDING_FAIL, "loop-direct-io",
@@ -68,19 +73,23 @@ static void check_backing(struct doctor *doctor, const struct loop *loop)
 			      "it lies on %s of a mount that is at no folder, as platterfs attach "
 			      "makes it",
 			      loop->backing + 1);
+		check_direct(doctor, loop, true);
 		return;
 	}
 	if (fd < 0 || mount_entry_find(fd, &entry) < 0) {
 		doctor_report(doctor, FINDING_WARN, "backing", NULL,
 			      "its file %s is not to be found from here", loop->backing);
+		check_direct(doctor, loop, false);
 		return;
 	}
 	if (mount_entry_is_platterfs(&entry)) {
 		doctor_report(doctor, FINDING_PASS, "backing", NULL,
 			      "it lies on the volume %s of platterfs", loop->backing);
+		check_direct(doctor, loop, true);
 		doctor->subject = loop->backing;
 		doctor_mountpoint(doctor, fd, &entry);
 	} else {
+		check_direct(doctor, loop, false);
 		check_image(doctor, loop);
 	}
 	mount_entry_destroy(&entry);
@@ -103,7 +112,6 @@ void doctor_device(struct doctor *doctor, dev_t device)
 		return;
 	}
 	doctor_report(doctor, FINDING_PASS, "loop", NULL, "it is the loop device %s", loop.name);
-	check_direct(doctor, &loop);
 	check_block_size(doctor, &loop);
 	check_backing(doctor, &loop);
 }

@@ -60,8 +60,10 @@ check_above() {
     loop_new v/good.img --direct-io=on
     platterfs doctor "$loop" >doctor.out || fail "doctor of a loop device with direct I/O: $(cat doctor.out)"
     losetup --direct-io=off "$loop"
-    platterfs doctor "$loop" >doctor.out || true
-    grep -Eiq '^ *(WARN|FAIL).*direct' doctor.out || fail "no word about a loop device without direct I/O: $(cat doctor.out)"
+    expect_doctor 0 '^ *WARN.*one request at a time.*losetup --direct-io=on' "$loop"
+    loop_end "$loop"
+    loop_new ext4/good.img --direct-io=off
+    expect_doctor 1 '^ *FAIL.*cached twice.*losetup --direct-io=on' "$loop"
     loop_end "$loop"
     platterfs doctor "$SCRATCH/v" >doctor.out || true
     grep -Eq '^ *(PASS|WARN|FAIL)' doctor.out || fail "nothing about the mount"
