@@ -28,12 +28,14 @@ static void print_volume(struct json_object *volume)
 
 static void print_mount(struct json_object *mount)
 {
+	const char *type = mounts_text(mount, "fstype"), *device = mounts_text(mount, "device");
 	struct json_object *volumes;
 	char memory[SIZE_TEXT_BYTES];
 
 	size_format(mounts_number(mount, "memory_bytes"), memory);
-	printf("%s: %s\n  engine %s, transport %s, %" PRIu64 " lanes, %s%s\n", mounts_place(mount),
-	       mounts_text(mount, "source"), mounts_text(mount, "engine"),
+	printf("%s: %s%s%s%s%s\n  engine %s, transport %s, %" PRIu64 " lanes, %s%s\n",
+	       mounts_place(mount), mounts_text(mount, "source"), *type ? ", " : "", type,
+	       *type && *device ? " on " : "", *type ? device : "", mounts_text(mount, "engine"),
 	       mounts_text(mount, "transport"), mounts_number(mount, "lanes"), memory,
 	       strcmp(mounts_text(mount, "memory_locked"), "true") == 0 ? " locked"
 									: " not locked");

@@ -74,6 +74,9 @@ void control_stop(struct control *control, int result);
 int control_each(int (*each)(struct json_object *mount, const char *socket_path, void *data),
 		 void *data);
 
+/* The mount's device number by the name of its socket, and who runs its daemon. 0 or -ENOENT. */
+int control_identify(const char *socket_path, dev_t *ret_device, uid_t *ret_user);
+
 /*
  * The status of the mount with this device number, by the daemon of this user; *ret_mount, which
  * the caller puts, is NULL if it does not answer. 0, or negative errno if nobody listens.

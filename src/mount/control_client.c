@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "mount/control.h"
@@ -321,6 +322,19 @@ static int each_of_user(uid_t user,
 		globfree(&sockets);
 	}
 	return r;
+}
+
+int control_identify(const char *socket_path, dev_t *ret_device, uid_t *ret_user)
+{
+	const char *name = strrchr(socket_path, '/');
+	struct stat status;
+	unsigned number;
+
+	if (!name || sscanf(name, "/%u.sock", &number) != 1 || lstat(socket_path, &status) < 0)
+		return -ENOENT;
+	*ret_device = makedev(0, number);
+	*ret_user = status.st_uid;
+	return 0;
 }
 
 /* Of all mounts that platterfs has here, those whose daemons root would not find in /run/platterfs.

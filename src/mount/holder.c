@@ -48,25 +48,20 @@ static struct json_object *volume_of(struct json_object *mount, const struct sta
 }
 
 /* Another user's daemon may say what it likes, unless it is his own image that it speaks of. */
-static bool is_trusted(const char *socket_path, const struct stat *image, uid_t *ret_user)
+static bool is_trusted(uid_t user, const struct stat *image)
 {
-	struct stat socket;
-
-	if (lstat(socket_path, &socket) < 0)
-		return false;
-	*ret_user = socket.st_uid;
-	return socket.st_uid == 0 || socket.st_uid == geteuid() || socket.st_uid == image->st_uid;
+	return user == 0 || user == geteuid() || user == image->st_uid;
 }
 
-static int holder_fill(struct json_object *mount, struct json_object *volume, unsigned number,
+static int holder_fill(struct json_object *mount, struct json_object *volume, dev_t device,
 		       uid_t user, struct holder *holder)
 {
-	int seen = mountpoint_exists(makedev(0, number));
+	int seen = mountpoint_exists(device);
 
 	if (seen < 0)
 		return seen;
 	*holder = (struct holder){
-		.device = makedev(0, number),
+		.device = device,
 		.user = user,
 		.pid = json_object_get_int(json_object_object_get(mount, "pid")),
 		.hidden = !seen,
@@ -82,16 +77,15 @@ static int holder_fill(struct json_object *mount, struct json_object *volume, un
 static int search_mount(struct json_object *mount, const char *socket_path, void *data)
 {
 	struct search *search = data;
-	const char *number = strrchr(socket_path, '/');
 	struct json_object *volume;
-	unsigned minor_number;
+	dev_t device;
 	uid_t user;
 
-	if (!mount || sscanf(number, "/%u.sock", &minor_number) != 1 ||
-	    !is_trusted(socket_path, &search->image, &user))
+	if (!mount || control_identify(socket_path, &device, &user) < 0 ||
+	    !is_trusted(user, &search->image))
 		return 0;
 	volume = volume_of(mount, &search->image);
-	return volume ? holder_fill(mount, volume, minor_number, user, search->found) : 0;
+	return volume ? holder_fill(mount, volume, device, user, search->found) : 0;
 }
 
 int holder_find(const char *image, struct holder *ret_holder)

@@ -86,7 +86,7 @@ check_files() {
 }
 
 flushes() {
-    as "$PLATTERFS" status --json | jq '[.mounts[].volumes[].flushes] | add'
+    as "$PLATTERFS" status --json "$DIR" | jq '[.mounts[].volumes[].flushes] | add'
 }
 
 # After fsync(2) on a file, everything dies at once.

@@ -34,6 +34,9 @@ attached "a-$ID.img"
 expect_equal "size" "$(blockdev --getsize64 "$device")" 16777216
 expect_equal "sectors" "$(blockdev --getss "$device")" 512
 expect_equal "autoclear" "$(cat "/sys/block/${device#/dev/}/loop/autoclear")" 0
+expect_equal "status by the device" \
+    "$(platterfs status --json "$device" | jq -c '.mounts[] | [.device, .folder, .volumes[0].name]')" \
+    "[\"$device\",null,\"a-$ID.img\"]"
 bytes write "$device" 0 5000000 3
 detached "$device"
 bytes check "a-$ID.img" 0 5000000 3

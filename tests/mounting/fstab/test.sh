@@ -57,6 +57,9 @@ check_options() {
     local source
     source=$(findmnt -no SOURCE big)
     expect_equal "sectors of $source" "$(blockdev --getss "$source")" 4096
+    expect_equal "status by the folder" \
+        "$(platterfs status --json big | jq -c '.mounts[] | [.device, .folder, .fstype, .source]')" \
+        "[\"$source\",\"$SCRATCH/big\",\"ext4\",\"$SCRATCH/big-$ID.img\"]"
     source=$(findmnt -no SOURCE luks)
     expect_equal "sectors of $source" "$(blockdev --getss "$source")" 512
 }
