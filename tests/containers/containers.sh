@@ -30,7 +30,9 @@ user_new() {
     undo "pkill -KILL -u $user_id || true"
     grep -q "^$user:" /etc/subuid || usermod --add-subuids 500000-565535 --add-subgids 500000-565535 "$user"
     mkdir bin home srv
-    install -d -m 700 -o "$user" -g "$group_id" home home/run home/.config home/.config/containers
+    # Not below home: podman's own clean-up after a container refuses $XDG_RUNTIME_DIR/containers of
+    # more than 50 characters, unheard, and `podman run` waits 20 s for it.
+    install -d -m 700 -o "$user" -g "$group_id" run home home/.config home/.config/containers
     # Where others may execute it.
     install -m 755 "$PLATTERFS" bin/platterfs
     undo "chmod $(stat -c %a /dev/fuse) /dev/fuse"
@@ -39,7 +41,7 @@ user_new() {
 
 as_user() { # COMMAND...
     (cd home && setpriv --reuid="$user_id" --regid="$group_id" --init-groups \
-        env HOME="$SCRATCH/home" USER="$user" XDG_RUNTIME_DIR="$SCRATCH/home/run" \
+        env HOME="$SCRATCH/home" USER="$user" XDG_RUNTIME_DIR="$SCRATCH/run" \
         PATH="$SCRATCH/bin:$PATH" "$@")
 }
 

@@ -52,7 +52,7 @@ check_left_open() {
     umount srv 2>said
     grep -q "still mounted elsewhere" said || fail "umount said: $(cat said)"
     # On a folder that is root's, podman has no store to begin with, so it does not migrate either.
-    kill "$(cat home/run/libpod/tmp/pause.pid)"
+    kill "$(cat run/libpod/tmp/pause.pid)"
     poll 10 "the daemon to end" nothing_left srv home/containers.img
 }
 
