@@ -32,7 +32,9 @@ user_new() {
     mkdir bin home srv
     # Not below home: podman's own clean-up after a container refuses $XDG_RUNTIME_DIR/containers of
     # more than 50 characters, unheard, and `podman run` waits 20 s for it.
-    install -d -m 700 -o "$user" -g "$group_id" run home home/.config home/.config/containers
+    install -d -m 700 -o "$user" -g "$group_id" run home
+    # Where platterfs has its sockets for one who is not logged in.
+    undo "rm -rf /tmp/platterfs-$user_id"
     # Where others may execute it.
     install -m 755 "$PLATTERFS" bin/platterfs
     undo "chmod $(stat -c %a /dev/fuse) /dev/fuse"
@@ -42,7 +44,7 @@ user_new() {
 as_user() { # COMMAND...
     (cd home && setpriv --reuid="$user_id" --regid="$group_id" --init-groups \
         env HOME="$SCRATCH/home" USER="$user" XDG_RUNTIME_DIR="$SCRATCH/run" \
-        PATH="$SCRATCH/bin:$PATH" "$@")
+        CONTAINERS_CONF="$SCRATCH/containers.conf" PATH="$SCRATCH/bin:/usr/local/bin:/usr/bin:/bin" "$@")
 }
 
 # All lines of a section, in their order.
@@ -84,7 +86,7 @@ rootfs_new() {
 
 # How containers run at all on this machine is none of the page's business.
 podman_configure() {
-    local conf=home/.config/containers/containers.conf
+    local conf=containers.conf
     printf '[engine]\n' >"$conf"
     # crun refuses a machine with both versions of cgroups; runc does not.
     if [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]] && command -v crun >/dev/null; then
@@ -92,10 +94,14 @@ podman_configure() {
     else
         printf 'runtime = "runc"\n' >>"$conf"
     fi
-    chown "$user:" "$conf"
     # Not podman's own check: it would make its namespace before anything is mounted.
     as_user unshare --user --map-auto --map-root-user true 2>newuidmap.err ||
         skip "no rootless podman here: $(cat newuidmap.err)"
+}
+
+# conmon outlives `podman run` by what it cleans up in the store, which is in use as long.
+containers_ended() {
+    not pgrep --runstates D,R,S --euid "$user_id" --exact conmon
 }
 
 # Loop devices of this image, as in mounting.sh.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Podman takes images from a store in a squashfs file that platterfs serves and squashfuse mounts, all
-# of it as the user; nothing is written to it.
+# Podman takes images from a store in a squashfs file that platterfs mounts as the user; nothing is
+# written to it.
 . "$(dirname "$0")/../../integration/lib.sh"
 . "$(dirname "$0")/../containers.sh"
 
@@ -24,6 +24,7 @@ as_user podman commit -q work base:2 >/dev/null 2>&1
 expect_equal "more" "$(as_user podman run --rm --network=none base:2 cat /more 2>/dev/null)" more
 as_user podman rm work >/dev/null 2>&1
 
+poll 20 "the containers to end" containers_ended
 page_run "Put the store away"
 poll 10 "the daemons to end" daemons_gone
 expect_equal "checksum of the store" "$(sha256sum <home/images.sqfs)" "$sum"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A user's podman keeps its images in an encrypted volume: mounted by root in one line of fstab, with
-# the overlay driver; and wholly without root, through fuse2fs. Images, commits and their bytes are
+# the overlay driver; and wholly without root, through `platterfs mount --fs`. Images, commits and their bytes are
 # there again after everything was taken down, and nothing holds the volume.
 . "$(dirname "$0")/../../integration/lib.sh"
 . "$(dirname "$0")/../../mounting/mounting.sh"
@@ -24,8 +24,15 @@ again_expected() {
 $(bytes pattern 3 0 1000000 | sha256sum | cut -d' ' -f1)  /etc/pattern"
 }
 
-check_encrypted() {
-    not grep -aq 'tools' home/containers.img || fail "names of images in the image"
+# Nothing of it can be read without the key: not below the mount, not in the image.
+check_encrypted() { # FOLDER
+    expect_equal "what is in $1" "$(find "$1" -mindepth 1)" ""
+    not grep -aq localhost/tools home/containers.img || fail "names of images in the image"
+}
+
+down() { # HEADING
+    poll 20 "the containers to end" containers_ended
+    page_run "$1"
 }
 
 check_by_root() {
@@ -39,11 +46,11 @@ check_by_root() {
     page_run "Up"
     images_expected
     again_expected
-    page_run "Down"
+    down "Down"
     expect_nothing_left srv home/containers.img
     not as_user podman images >/dev/null 2>&1 || fail "podman works on the folder below the mount"
     as_user podman system migrate >/dev/null 2>&1 || true
-    check_encrypted
+    check_encrypted srv
 }
 
 # Podman's namespace has the mount too: umount says so, and the image stays in use until it ends.
@@ -65,15 +72,20 @@ check_without_root() {
     page_run "Work"
     images_expected
     check_no_overlay
-    page_run "Down, without root"
+    down "Down, without root"
     poll 10 "the daemons to end" daemons_gone
+    check_encrypted home/containers
     check_filesystem
     page_run "Up, without root"
     images_expected
     again_expected
-    page_run "Down, without root"
+    check_namespace_gone
+    page_run "After a power cut"
+    page_run "Up, without root"
+    images_expected
+    down "Down, without root"
     poll 10 "the daemons to end" daemons_gone
-    check_encrypted
+    check_encrypted home/containers
 }
 
 # The page's reason for vfs.
@@ -84,10 +96,20 @@ check_no_overlay() {
     as_user podman unshare sh -c 'cd ~/containers && rm -rf l u w m'
 }
 
+# Podman's process has ended, and the mount lives on where nobody can enter.
+check_namespace_gone() {
+    kill "$(cat run/libpod/tmp/pause.pid)"
+    not daemons_gone || fail "the mount has gone with podman's process: containers.md says it does not"
+    page_run "If the namespace has ended first"
+    poll 10 "the daemons to end" daemons_gone
+    check_encrypted home/containers
+}
+
 check_filesystem() {
     as_user platterfs mount -o "ro,keyfile=$SCRATCH/home/containers.key" "$SCRATCH/home/containers.img" \
         "$SCRATCH/home/volume"
-    as_user e2fsck -fn volume/containers.img >e2fsck.out 2>&1 || fail "e2fsck: $(cat e2fsck.out)"
+    as_user /sbin/e2fsck -fn volume/containers.img >e2fsck.out 2>&1 || fail "e2fsck: $(cat e2fsck.out)"
+    as_user grep -aq localhost/tools volume/containers.img || fail "no names of images in the volume"
     as_user platterfs umount "$SCRATCH/home/volume"
 }
 
