@@ -74,6 +74,8 @@ static int divide_options(const struct mount_fs *mount, struct mounting *mountin
 	mounting->request.options = options->fuse;
 	options->fuse = NULL;
 	options->auto_unmount = false;
+	/* The driver keeps next to nothing, and nobody else has the volume. */
+	options->cached = true;
 	if (!options->image.volume.read_only)
 		return 0;
 	mounting->request.read_only = true;

@@ -64,6 +64,10 @@ static void names_init(void *data, struct fuse_conn_info *connection)
 	/* O_TRUNC must reach setattr, which ignores it: else the kernel takes the size for 0. */
 	connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
 	connection->want |= connection->capable & FUSE_CAP_ASYNC_DIO;
+	/* What is cached is what was written through here; that the image's times change says
+	 * nothing. */
+	if (names->options->cached)
+		connection->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
 	connection->max_write = (unsigned)names->lanes->payload_bytes;
 	/* A loop device has 128 requests in flight; 12, the default, would strangle it. */
 	connection->max_background = 256;
@@ -211,7 +215,7 @@ static void names_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_in
 		return;
 	}
 	file->fh = (uintptr_t)&node->volume;
-	file->direct_io = 1;
+	file->direct_io = !names->options->cached;
 	if (fuse_reply_open(request, file) < 0)
 		node_close(names, node);
 }

@@ -17,6 +17,7 @@ struct mount_options {
 	const struct transport *transport; /* NULL likewise */
 	unsigned lanes, depth;             /* 0: by the machine */
 	bool auto_unmount;                 /* take the mount away when the daemon dies */
+	bool cached;                       /* the kernel may keep what was read of a volume */
 	char *fuse;                        /* what libfuse and the kernel get, comma-separated */
 };
 

@@ -89,6 +89,24 @@ flushes() {
     as "$PLATTERFS" status --json "$DIR" | jq '[.mounts[].volumes[].flushes] | add'
 }
 
+volume_reads() {
+    as "$PLATTERFS" status --json "$DIR" | jq '.mounts[].volumes[0].reads'
+}
+
+# The driver reads the same blocks for each file that it makes; they come from memory, but not from
+# the image's.
+check_cached() {
+    local before
+    step "what the driver reads again"
+    chain_up disk.img -o "keyfile=$SCRATCH/key"
+    before=$(volume_reads)
+    as bash -c 'mkdir d/many && for i in {1..100}; do echo "$i" >"d/many/$i" && chmod 600 "d/many/$i"; done'
+    (($(volume_reads) < before + 50)) || fail "100 files took $(($(volume_reads) - before)) reads"
+    expect_equal "pages of the image in memory" "$(pages_cached his/disk.img)" 0
+    as rm -r d/many
+    chain_down
+}
+
 # After fsync(2) on a file, everything dies at once.
 check_fsync() {
     local before path pids
@@ -319,6 +337,7 @@ as "$PLATTERFS" umount "$SCRATCH/his/v"
 for mode in "${MODES[@]}"; do
     check_files
 done
+check_cached
 check_busy
 check_fsync
 check_deaths
