@@ -6,12 +6,12 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
-#include <libmount/libmount.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "mount/attach.h"
 #include "mount/check.h"
+#include "mount/fstab.h"
 #include "mount/inner.h"
 #include "mount/helper_options.h"
 #include "util/macros.h"
@@ -20,44 +20,6 @@ static int fsck_failed(const char *image, int error, const char *reason)
 {
 	cmd_failed(image, error, reason);
 	return CHECK_FAILED;
-}
-
-static bool is_line_of(struct libmnt_fs *fs, const char *image)
-{
-	_cleanup_free_ char *path = NULL, *wanted = NULL;
-	const char *type = mnt_fs_get_fstype(fs), *source = mnt_fs_get_source(fs);
-
-	if (!type || !source || strcmp(type, "platterfs") != 0)
-		return false;
-	path = realpath(source, NULL);
-	wanted = realpath(image, NULL);
-	return path && wanted && strcmp(path, wanted) == 0;
-}
-
-/* The options of the image's line, to be freed; NULL if there is none. */
-static char *line_find(struct libmnt_table *table, const char *image)
-{
-	struct libmnt_iter *lines = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_fs *fs;
-	char *options = NULL;
-
-	while (lines && !options && mnt_table_next_fs(table, lines, &fs) == 0)
-		if (is_line_of(fs, image))
-			options = mnt_fs_strdup_options(fs);
-	mnt_free_iter(lines);
-	return options;
-}
-
-/* As fsck(8) has it, FSTAB_FILE names another table. */
-static char *options_read(const char *image)
-{
-	struct libmnt_table *table = mnt_new_table();
-	char *options = NULL;
-
-	if (table && mnt_table_parse_fstab(table, getenv("FSTAB_FILE")) == 0)
-		options = line_find(table, image);
-	mnt_unref_table(table);
-	return options;
 }
 
 static int check_device(const char *image, const struct helper_options *options,
@@ -104,24 +66,25 @@ static int check_image(const char *image, const struct helper_options *options,
 /* All but the image, which comes last, is for the program. */
 static int fsck_helper_run(const struct command *command, int argc, char **argv)
 {
-	_cleanup_free_ char *list = NULL, *error = NULL;
+	_cleanup_free_ char *error = NULL;
 	const char *image = argv[argc - 1];
 	struct helper_options options;
+	struct fstab_line line;
 	int r;
 
 	if (argc < 2 || *image == '-') {
 		fprintf(stderr, "platterfs: usage: %s %s\n", command->name, command->arguments);
 		return CHECK_FAILED;
 	}
-	list = options_read(image);
-	if (!list)
+	if (fstab_find(image, NULL, &line) < 0)
 		return fsck_failed(image, -ENOENT,
 				   "no line of fstab has it as platterfs, so nothing says how to "
 				   "serve it: platterfs attach, then fsck");
 	argv[argc - 1] = NULL;
-	r = helper_options_parse(list, &options, &error);
+	r = helper_options_parse(line.options, &options, &error);
 	r = r < 0 ? fsck_failed(image, r, error) : check_image(image, &options, argv + 1);
 	helper_options_destroy(&options);
+	fstab_line_destroy(&line);
 	return r;
 }
 

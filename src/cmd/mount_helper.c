@@ -22,6 +22,7 @@
 #include "image/loop_attach.h"
 #include "mount/attach.h"
 #include "mount/check.h"
+#include "mount/fstab.h"
 #include "mount/inner.h"
 #include "mount/helper_options.h"
 #include "mount/options.h"
@@ -32,6 +33,7 @@ struct mounting {
 	char *folder; /* absolute */
 	struct helper_options options;
 	bool fake;
+	bool at_pass; /* the line's sixth field asks for a check, and is left to us */
 };
 
 /* What mount(8) passes on; -n and -s, for mtab and unknown options, say nothing to us. */
@@ -92,6 +94,36 @@ static int remount(const struct mounting *mounting, const char *device)
 	return r < 0 ? helper_failed(mounting->folder, r, error) : HELPER_DONE;
 }
 
+/*
+ * systemd runs mount(8) in the cgroup of a mount unit. It has only devices checked, and neither it
+ * nor anybody else comes to an image before we do.
+ */
+static bool is_in_mount_unit(void)
+{
+	static const char suffix[] = ".mount\n";
+	_cleanup_file_ FILE *groups = fopen("/proc/self/cgroup", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0, end = sizeof(suffix) - 1;
+	ssize_t length;
+
+	while (groups && (length = getline(&line, &size, groups)) > 0)
+		if ((size_t)length > end && strcmp(line + length - end, suffix) == 0)
+			return true;
+	return false;
+}
+
+static bool is_left_to_us(const struct mounting *mounting)
+{
+	struct fstab_line line;
+	bool wanted;
+
+	if (!is_in_mount_unit() || fstab_find(mounting->image, mounting->folder, &line) < 0)
+		return false;
+	wanted = line.pass > 0;
+	fstab_line_destroy(&line);
+	return wanted;
+}
+
 /* As systemd does for disks: what can safely be repaired is; but nothing that is mounted read-only.
  */
 static int check(const struct mounting *mounting, const char *type, const char *device)
@@ -100,10 +132,13 @@ static int check(const struct mounting *mounting, const char *type, const char *
 	_cleanup_free_ char *reason = NULL;
 	int r = check_run(type, options, device);
 
+	/* Nor does fsck(8) miss a program that a type does not have. */
+	if (r == -ENOENT && !mounting->options.check)
+		return HELPER_DONE;
 	if (r >= 0 && !(r & ~(CHECK_CORRECTED | CHECK_REBOOT)))
 		return HELPER_DONE;
 	if (r < 0)
-		r = asprintf(&reason, "option fsck: fsck.%s: %s", type, strerror(-r));
+		r = asprintf(&reason, "not mounted: fsck.%s: %s", type, strerror(-r));
 	else
 		r = asprintf(&reason,
 			     "not mounted: fsck.%s found what it does not repair by itself (exit "
@@ -137,7 +172,7 @@ static int mount_device(const struct mounting *mounting, const char *device)
 
 	if (!mount.type)
 		return helper_failed(mounting->image, -EINVAL, nothing_known);
-	if (options->check) {
+	if (options->check || mounting->at_pass) {
 		r = check(mounting, mount.type, device);
 		if (r != HELPER_DONE)
 			return r;
@@ -257,6 +292,7 @@ static int mounting_run(struct mounting *mounting, const char *list)
 	if (!folder)
 		return helper_failed(mounting->folder, -errno, NULL);
 	mounting->folder = folder;
+	mounting->at_pass = is_left_to_us(mounting);
 	r = image_look(mounting);
 	if (r >= 0 || mounting->fake)
 		return r >= 0 ? r : HELPER_DONE;
