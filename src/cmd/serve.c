@@ -45,6 +45,12 @@ static void tell_ready(const struct serve *serve)
 {
 	char ready = 0;
 
+	/*
+	 * At shutdown systemd kills all processes of root without a "@" there, and only then
+	 * unmounts what is left, which may lie on us (ROOT_STORAGE_DAEMONS).
+	 */
+	if (geteuid() == 0)
+		program_invocation_name[0] = '@';
 	if (!serve->stay)
 		serve_leave_terminal();
 	if (!serve->with_parent)
