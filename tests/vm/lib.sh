@@ -36,7 +36,7 @@ initrd_make() { # FILE
     local folder=$SCRATCH/initrd
     rm -rf "$folder"
     mkdir -p "$folder"/{bin,dev,proc,sys,host,modules}
-    cp "$VM/init" "$folder/init"
+    cp "$VM/$vm_init" "$folder/init"
     initrd_modules_copy "$folder/modules"
     cp "$(command -v busybox)" "$folder/bin/busybox"
     ldd "$folder/bin/busybox" | grep -o '/[^ ]*' | xargs -r cp --parents -Lt "$folder"
@@ -55,12 +55,12 @@ vm_start() { # NAME SHARE SECONDS [QEMU-ARGUMENT...]
         mkdir /lib/modules
         undo "rmdir /lib/modules"
     fi
-    initrd_make "$1.initrd"
+    [[ -e $vm_init.$kernel_release ]] || initrd_make "$vm_init.$kernel_release"
     rm -f "$2/.result"
-    timeout "$3" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 1 -m 1024 \
+    timeout "$3" qemu-system-x86_64 -accel tcg,thread=multi "${vm_machine[@]}" -m 1024 \
         -nodefaults -no-reboot -display none -serial "file:$SCRATCH/$1.console.log" \
-        -kernel "$kernel_image" -initrd "$1.initrd" \
-        -append "console=ttyS0 quiet loglevel=3 panic=-1 cryptomgr.notests=1 mitigations=off modules=$kernel_root/lib/modules share=$2" \
+        -kernel "$kernel_image" -initrd "$vm_init.$kernel_release" \
+        -append "console=ttyS0 panic=-1 cryptomgr.notests=1 mitigations=off modules=$kernel_root/lib/modules share=$2 $vm_words" \
         -fsdev "$fs,id=host,path=/,readonly=on" -device virtio-9p-pci,fsdev=host,mount_tag=host \
         -fsdev "$fs,id=share,path=$2" -device virtio-9p-pci,fsdev=share,mount_tag=share \
         "${@:4}" >"$1.qemu.log" 2>&1 &
@@ -68,6 +68,9 @@ vm_start() { # NAME SHARE SECONDS [QEMU-ARGUMENT...]
     vm_shares[$1]=$2
 }
 declare -A vm_pids vm_shares
+vm_init=init                # the first process: a file beside this one
+vm_words="quiet loglevel=3" # more of the kernel's command line
+vm_machine=(-cpu max -smp 1)
 
 # The exit code of guest.sh. A guest that did not come so far is a failure of the case.
 vm_wait() { # NAME
