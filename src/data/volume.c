@@ -2,12 +2,16 @@
 #include "data/volume.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "image/resize.h"
 #include "util/log.h"
 #include "util/macros.h"
+
+/* Of all rings of volumes that share an image. */
+static pthread_mutex_t beside_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t window_bytes(const struct volume_options *options, uint64_t image_bytes)
 {
@@ -158,10 +162,32 @@ static int volume_flush(struct volume *volume)
 	return r == 0 && volume->full ? -ENOSPC : r;
 }
 
+void volume_join(struct volume *volume, struct volume *other)
+{
+	pthread_mutex_lock(&beside_mutex);
+	volume->beside = other->beside ? other->beside : other;
+	other->beside = volume;
+	pthread_mutex_unlock(&beside_mutex);
+}
+
+static void volume_leave(struct volume *volume)
+{
+	struct volume *before = volume;
+
+	pthread_mutex_lock(&beside_mutex);
+	while (before->beside && before->beside != volume)
+		before = before->beside;
+	if (before != volume)
+		before->beside = volume->beside == before ? NULL : volume->beside;
+	volume->beside = NULL;
+	pthread_mutex_unlock(&beside_mutex);
+}
+
 int volume_close(struct volume *volume)
 {
 	int r = volume_flush(volume);
 
+	volume_leave(volume);
 	range_lock_destroy(&volume->ranges);
 	sectors_free(volume->sectors);
 	volume->sectors = NULL;
@@ -176,14 +202,32 @@ static void count_error(struct volume *volume, const char *what, int error)
 	volume->counters->last_error = error;
 }
 
+/* The device has been asked on behalf of one; what it lost may be any other's. */
+static void beside_failed(struct volume *volume, int error)
+{
+	int healthy = 0;
+
+	pthread_mutex_lock(&beside_mutex);
+	for (struct volume *other = volume->beside; other && other != volume; other = other->beside)
+		if (atomic_compare_exchange_strong(&other->failed, &healthy, error))
+			log_error("%s: every fsync fails until the volume is closed and opened: %s "
+				  "has failed, which is of the same image",
+				  other->name, volume->name);
+		else
+			healthy = 0;
+	pthread_mutex_unlock(&beside_mutex);
+}
+
 void volume_failed(struct volume *volume, const char *what, int error, const char *reason)
 {
 	int healthy = 0;
 
 	count_error(volume, what, error);
-	if (atomic_compare_exchange_strong(&volume->failed, &healthy, error))
-		log_error("%s: %s: %s; every fsync fails until the volume is closed and opened",
-			  volume->name, what, reason ? reason : strerror(-error));
+	if (!atomic_compare_exchange_strong(&volume->failed, &healthy, error))
+		return;
+	log_error("%s: %s: %s; every fsync fails until the volume is closed and opened",
+		  volume->name, what, reason ? reason : strerror(-error));
+	beside_failed(volume, error);
 }
 
 void volume_write_failed(struct volume *volume, const char *what, int error, const char *reason)

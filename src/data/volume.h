@@ -61,6 +61,7 @@ struct volume {
 	 * flush fails until the volume is opened anew: what the device lost stays lost.
 	 */
 	_Atomic int failed;
+	struct volume *beside;            /* volume_join(): a ring; NULL: it is alone */
 	_Atomic bool full;                /* logged that the disk is full */
 	_Atomic bool unreadable;          /* logged that a read failed */
 	struct volume_counters *counters; /* of the caller */
@@ -74,6 +75,12 @@ struct volume {
  */
 int volume_open(struct volume *volume, const struct volume_options *options,
 		const char **ret_reason);
+
+/*
+ * Two windows of one open image (image_share()): a flush is for all of its bytes, and so is one
+ * that failed. `volume` was just opened, and stays in that company until it is closed.
+ */
+void volume_join(struct volume *volume, struct volume *other);
 
 /*
  * Flushes unless read-only or failed, and closes. 0 if all that was ever written is on the device;

@@ -58,8 +58,15 @@ enum image_flags {
 int image_open(int folder_fd, const char *name, unsigned flags, struct image *ret_image,
 	       const char **ret_reason);
 
-/* Closes both descriptors, which releases the locks. Does not flush. */
+/* Closes both descriptors; with the last of those that share an image its locks go. Does not flush.
+ */
 void image_close(struct image *image);
+
+/*
+ * The same open file once more, as it was when it was opened, with the same locks: not a second
+ * opener. The caller ends it with image_close(). 0 or negative errno.
+ */
+int image_share(const struct image *image, struct image *ret_image);
 
 /*
  * Whether the image still is what was opened. 0, or negative errno and *ret_reason a static
@@ -91,6 +98,8 @@ int image_find(int folder_fd, const char *name, const char **ret_reason);
  */
 int image_open_read(int folder_fd, const char *name);
 void image_drop_cache(int fd);
+/* The same with direct I/O: nothing comes into the page cache. */
+int image_open_direct(int folder_fd, const char *name);
 
 /*
  * Locks as qemu takes them (file-posix.c: bytes 100 + permission for what we do, 200 + permission

@@ -65,12 +65,22 @@ static int open_again(int path_fd, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int image_open_read(int folder_fd, const char *name)
+static int open_to_look(int folder_fd, const char *name, int flags)
 {
 	const char *reason;
 	_cleanup_fd_ int path_fd = image_find(folder_fd, name, &reason);
 
-	return path_fd < 0 ? path_fd : open_again(path_fd, O_RDONLY);
+	return path_fd < 0 ? path_fd : open_again(path_fd, O_RDONLY | flags);
+}
+
+int image_open_read(int folder_fd, const char *name)
+{
+	return open_to_look(folder_fd, name, 0);
+}
+
+int image_open_direct(int folder_fd, const char *name)
+{
+	return open_to_look(folder_fd, name, O_DIRECT);
 }
 
 void image_drop_cache(int fd)
@@ -192,6 +202,22 @@ void image_close(struct image *image)
 	if (image->direct_fd >= 0)
 		close(image->direct_fd);
 	image->direct_fd = image->buffered_fd = -1;
+}
+
+int image_share(const struct image *image, struct image *ret_image)
+{
+	struct image share = *image;
+
+	share.direct_fd = fcntl(image->direct_fd, F_DUPFD_CLOEXEC, 0);
+	share.buffered_fd = fcntl(image->buffered_fd, F_DUPFD_CLOEXEC, 0);
+	if (share.direct_fd < 0 || share.buffered_fd < 0) {
+		int r = -errno;
+
+		image_close(&share);
+		return r;
+	}
+	*ret_image = share;
+	return 0;
 }
 
 bool image_mapped(const struct image *image)
