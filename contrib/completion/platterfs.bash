@@ -21,7 +21,7 @@ declare -A _platterfs_options=(
 )
 
 # Of -o; a name that has a value ends in "=".
-_platterfs_mount_options="type= luks plain tcrypt bitlk start= length= expect= require= discard= passthrough ro
+_platterfs_mount_options="type= luks plain tcrypt bitlk start= length= expect= require= discard= partitions passthrough ro
     readonly read-only keyfile= keyfile-offset= keyfile-size= key-slot= header= cipher= key-size=
     size= hash= sector-size= iv-large-sectors offset= skip= tcrypt-hidden tcrypt-system
     tcrypt-veracrypt veracrypt-pim= table= engine= transport= lanes= depth= auto_unmount allow_other

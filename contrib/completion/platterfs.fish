@@ -87,7 +87,7 @@ function __platterfs_options
     printf '%s\t%s\n' \
         type= 'what the image is' luks type plain type tcrypt type bitlk type \
         start= 'where the window begins' length= 'of the window' expect= 'filesystem in it' \
-        require= 'mapped, any' discard= 'keep, zero, punch' passthrough 'direct I/O without the daemon' ro 'read-only' readonly 'read-only' \
+        partitions 'of raw images, as volumes' require= 'mapped, any' discard= 'keep, zero, punch' passthrough 'direct I/O without the daemon' ro 'read-only' readonly 'read-only' \
         read-only 'read-only' keyfile= 'passphrase or key' keyfile-offset= 'bytes to skip' \
         keyfile-size= 'bytes to read' key-slot= 'of LUKS' header= 'detached LUKS header' \
         cipher= 'of type=plain' key-size= 'bits' size= 'bits' hash= 'of type=plain' \

@@ -118,6 +118,8 @@ const struct command cmd_mount = {
 		"  -o discard=keep|zero|punch   what a discard does (keep: refuse it)\n"
 		"  -o require=mapped|any   refuse images whose blocks are not all written\n"
 		"  -o start=BYTES,length=BYTES  a window of the image\n"
+		"  -o partitions           of a raw image with an MBR or GPT: IMAGE.pN for each, "
+		"too\n"
 		"  -o engine=auto|io_uring|threads  -o transport=auto|fuse-uring|dev\n"
 		"  -o lanes=N,depth=N      threads, and requests each of them has in flight\n"
 		"  -o ro,allow_other,allow_root,auto_unmount,...   as for mount(8) and FUSE\n",

@@ -113,6 +113,10 @@ static int check(const struct mount_fs *mount, const struct mounting *mounting)
 	if (mount->options->table)
 		return cmd_failed(mount->image, -EINVAL,
 				  "table= is for a folder of images, and --fs for one image");
+	if (mount->options->image.partitions)
+		return cmd_failed(mount->image, -EINVAL,
+				  "option partitions: start= and length= choose the one that --fs "
+				  "mounts");
 	r = chain_check(&mounting->request, &folder, &error);
 	return r < 0 ? cmd_failed(folder ? mount->folder : mount->image, r, error) : CMD_DONE;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "image/partitions.h"
 #include "util/macros.h"
 
 /* Of a folder with more images, the others are to be named one by one. */
@@ -111,6 +112,17 @@ static void check_one_image(struct doctor *doctor, const char *path)
 	doctor->subject = subject;
 }
 
+/* Of a partition, its image. */
+static void image_path(const char *source, const char *volume, char path[2 * PATH_MAX])
+{
+	unsigned number;
+	size_t stem = partition_stem(volume, &number);
+
+	snprintf(path, 2 * PATH_MAX, "%s/%s", source, volume);
+	if (stem > 0 && access(path, F_OK) < 0)
+		snprintf(path, 2 * PATH_MAX, "%s/%.*s", source, (int)stem, volume);
+}
+
 /* A folder of images, of which perhaps one is meant, or one image. */
 static void check_source(struct doctor *doctor, const char *source, const char *volume)
 {
@@ -118,7 +130,7 @@ static void check_source(struct doctor *doctor, const char *source, const char *
 	char path[2 * PATH_MAX];
 
 	if (fd >= 0 && *volume) {
-		snprintf(path, sizeof(path), "%s/%s", source, volume);
+		image_path(source, volume, path);
 		check_one_image(doctor, path);
 	} else if (fd >= 0) {
 		doctor_place(doctor, fd);

@@ -10,6 +10,7 @@
 
 #include "image/image.h"
 #include "mount/holder.h"
+#include "mount/options.h"
 #include "util/macros.h"
 
 static __attribute__((format(printf, 3, 4))) int refuse(char **ret_error, int error,
@@ -35,6 +36,22 @@ static int refuse_held(const char *image, char **ret_error)
 		   holder.hidden ? "attached or mounted already" : "served at ",
 		   holder.hidden ? "" : holder.mountpoint, holder.pid);
 	holder_destroy(&holder);
+	return r;
+}
+
+/* Nobody could see them: the mount is at no folder. */
+static int check_options(const struct attach_request *request, char **ret_error)
+{
+	struct mount_options options;
+	int r;
+
+	options_init(&options);
+	r = request->options ? options_parse(&options, request->options, ret_error) : 0;
+	if (r == 0 && options.image.partitions)
+		r = refuse(ret_error, -EINVAL,
+			   "option partitions: is for platterfs mount; here start= and length= "
+			   "choose one, and attach --partscan has them all");
+	options_destroy(&options);
 	return r;
 }
 
@@ -83,7 +100,9 @@ int attach(const struct attach_request *request, struct attached *ret_attached, 
 	*ret_error = NULL;
 	if (geteuid() != 0)
 		return refuse(ret_error, -EPERM, "needs root, as every loop device does");
-	r = check_image(request, ret_error);
+	r = check_options(request, ret_error);
+	if (r == 0)
+		r = check_image(request, ret_error);
 	if (r < 0)
 		return r;
 	r = serving_start(request->image, request->options, request->read_only,

@@ -48,7 +48,8 @@ static int refuse(struct growth *growth, int error, const char *reason)
 /* As the volume was opened. */
 static struct volume_options options_of(const struct names *names, const struct node *node)
 {
-	struct volume_options options = naming_options(names, node->name)->volume;
+	const struct part part = node_part(node);
+	struct volume_options options = part_volume(names, &part);
 
 	options.key = node->volume.sectors ? node->key : NULL;
 	return options;
@@ -94,6 +95,9 @@ static int check_growth(struct growth *growth, const struct node *node,
 		return refuse(growth, -ESTALE, "its name means another file by now");
 	if (image->read_only)
 		return refuse(growth, -EROFS, "it is served read-only");
+	if (node->partition.number)
+		return refuse(growth, -EOPNOTSUPP,
+			      "a partition of it is open: it grows only when nobody has one open");
 	/* Who writes past the daemon, and past the end, would write what is being made. */
 	if (node->backing_id)
 		return refuse(growth, -EOPNOTSUPP,
@@ -237,10 +241,10 @@ static int grow_node(struct growth *growth, struct node *node)
 static int grow(struct growth *growth)
 {
 	struct names *names = &growth->control->session->names;
-	const char *image = names->only ? names->only : naming_image(names, growth->name);
+	struct naming room;
 	struct stat attributes;
 	struct node *node;
-	int r = node_find(names, image, 1, &node, &attributes);
+	int r = node_find(names, naming_image(names, growth->name, &room), 1, &node, &attributes);
 
 	if (r < 0)
 		return refuse(growth, r, NULL);

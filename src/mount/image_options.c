@@ -225,6 +225,11 @@ static int set_passthrough(struct image_options *options, const char *value)
 	return set_flag(&options->passthrough, value);
 }
 
+static int set_partitions(struct image_options *options, const char *value)
+{
+	return set_flag(&options->partitions, value);
+}
+
 static int set_discard(struct image_options *options, const char *value)
 {
 	static const char *const names[] = {
@@ -293,6 +298,7 @@ static const struct {
 	{"read-only", set_read_only, false},
 	{"discard", set_discard, false},
 	{"passthrough", set_passthrough, false},
+	{"partitions", set_partitions, false},
 	{"require", set_require, false},
 	{"start", set_start, false},
 	{"length", set_length, false},

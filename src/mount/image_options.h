@@ -24,6 +24,7 @@ struct image_options {
 	struct volume_options volume; /* without key and lanes */
 	enum image_kind kind;
 	struct unlock_request unlock; /* without type and window */
+	bool partitions;              /* of a raw image: each is a volume, too */
 	bool passthrough;             /* direct I/O on a raw volume need not ask the daemon */
 	bool hash_given;
 	bool later;    /* noauto: not unlocked at the mount */

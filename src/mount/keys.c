@@ -22,7 +22,9 @@
 struct unlocking {
 	struct names *names;
 	struct node *node;
+	struct part part;
 	const struct image_options *options;
+	struct volume_options window; /* without key */
 	struct unlock_request request;
 	int image_fd, header_fd;
 	struct volume_key *key;  /* as unlock() gives it */
@@ -57,20 +59,17 @@ static enum unlock_type unlock_type_of(enum image_kind kind)
 
 static int open_image(struct unlocking *unlocking)
 {
-	const struct volume_options *window = &unlocking->options->volume;
-	struct volume_options ciphertext = *window;
+	const struct part_image image = part_image(&unlocking->part);
 	const char *reason = NULL;
 	struct stat status;
-	int r = unlocking->image_fd = image_open_read(unlocking->names->folder_fd,
-						      unlocking->node->name);
+	int r = unlocking->image_fd = image_open_read(unlocking->names->folder_fd, image.name);
 
 	if (r < 0 || fstat(r, &status) < 0)
 		return refuse(unlocking, r < 0 ? r : -errno, strerror(r < 0 ? -r : errno));
 	if (status.st_dev != unlocking->node->device || status.st_ino != unlocking->node->inode)
 		return refuse(unlocking, -ESTALE, "replaced by another file meanwhile");
-	ciphertext.key = NULL;
-	r = volume_size(&ciphertext, (uint64_t)status.st_size, &unlocking->request.length_bytes,
-			&reason);
+	r = volume_size(&unlocking->window, (uint64_t)status.st_size,
+			&unlocking->request.length_bytes, &reason);
 	if (r == 0 && unlocking->request.length_bytes == 0) {
 		r = -EINVAL;
 		reason = "the image is empty";
@@ -102,7 +101,7 @@ static void request_fill(struct unlocking *unlocking)
 
 	*request = options->unlock;
 	request->type = unlock_type_of(options->kind);
-	request->start_bytes = options->volume.start_bytes;
+	request->start_bytes = unlocking->window.start_bytes;
 	if (keyfile && !options->hash_given)
 		request->hash[0] = '\0';
 }
@@ -171,21 +170,21 @@ static int check_cipher(struct unlocking *unlocking)
 static int check_content(struct unlocking *unlocking)
 {
 	const struct image_options *options = unlocking->options;
-	struct volume_options payload = options->volume;
+	struct volume_options payload = unlocking->window;
 	char type[CONTENT_TYPE_BYTES];
 	const char *reason = NULL;
 	uint64_t size;
 	int r;
 
 	payload.key = unlocking->key;
-	r = volume_size(&payload, options->volume.start_bytes + unlocking->request.length_bytes,
-			&size, &reason);
+	r = volume_size(&payload, payload.start_bytes + unlocking->request.length_bytes, &size,
+			&reason);
 	if (r < 0)
 		return refuse(unlocking, r, reason);
 	if (!options->expect && options->kind != KIND_PLAIN)
 		return 0;
 	r = content_type(unlocking->image_fd,
-			 options->volume.start_bytes + unlocking->key->data_offset_bytes, size,
+			 payload.start_bytes + unlocking->key->data_offset_bytes, size,
 			 unlocking->key, type);
 	if (r < 0)
 		return refuse(unlocking, r, strerror(-r));
@@ -253,7 +252,7 @@ static void unlocking_close(struct unlocking *unlocking)
 static int check_encrypted(struct unlocking *unlocking)
 {
 	bool encrypted;
-	int r = node_encrypted(unlocking->names, unlocking->node->name, &encrypted);
+	int r = node_encrypted(unlocking->names, &unlocking->part, &encrypted);
 
 	if (r < 0)
 		return refuse(unlocking, r, strerror(-r));
@@ -296,10 +295,13 @@ static void unlocking_end(struct unlocking *unlocking)
 static int unlock_locked_node(struct names *names, struct node *node,
 			      const struct keys_given *given, char *reason)
 {
+	const struct part part = node_part(node);
 	struct unlocking unlocking = {
 		.names = names,
 		.node = node,
-		.options = naming_options(names, node->name),
+		.part = part,
+		.options = part_options(names, &part),
+		.window = part_volume(names, &part),
 		.image_fd = -1,
 		.header_fd = -1,
 		.given = given,
@@ -320,18 +322,12 @@ static int unlock_locked_node(struct names *names, struct node *node,
 	return r;
 }
 
-static const char *image_of(const struct names *names, const char *volume)
-{
-	return names->root_is_image ? names->only : naming_image(names, volume);
-}
-
 int keys_unlock_image(struct names *names, const char *image, const struct keys_given *given,
 		      char ret_reason[UNLOCK_REASON_BYTES])
 {
-	bool there = !strchr(image, '/') && (!names->only || strcmp(names->only, image) == 0);
 	struct stat attributes;
 	struct node *node;
-	int r = there ? node_find(names, image, 1, &node, &attributes) : -ENOENT;
+	int r = node_find(names, image, 1, &node, &attributes);
 
 	if (r < 0) {
 		snprintf(ret_reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
@@ -345,7 +341,9 @@ int keys_unlock_image(struct names *names, const char *image, const struct keys_
 int keys_unlock(struct names *names, const char *name, const struct keys_given *given,
 		char ret_reason[UNLOCK_REASON_BYTES])
 {
-	return keys_unlock_image(names, image_of(names, name), given, ret_reason);
+	struct naming room;
+
+	return keys_unlock_image(names, naming_image(names, name, &room), given, ret_reason);
 }
 
 /* All that ever had this name and still have a key: an image may have been replaced meanwhile. */
@@ -381,18 +379,22 @@ static int lock_node(struct node *node)
 }
 
 /* Nothing was there to be locked: because it is locked, or is no volume, or not encrypted. */
-static int lock_nothing(const struct names *names, const char *image)
+static int lock_nothing(struct names *names, const char *image)
 {
-	bool there = !strchr(image, '/') && (!names->only || strcmp(names->only, image) == 0);
+	struct stat status;
+	struct part part;
 	bool encrypted;
-	int r = there ? node_encrypted(names, image, &encrypted) : -ENOENT;
+	int r = part_find(names, image, &part, &status);
 
+	if (r == 0)
+		r = node_encrypted(names, &part, &encrypted);
 	return r < 0 ? r : encrypted ? 0 : -EALREADY;
 }
 
 int keys_lock(struct names *names, const char *name)
 {
-	struct named named = {.image = image_of(names, name)};
+	struct naming room;
+	struct named named = {.image = naming_image(names, name, &room)};
 	int r = 0;
 
 	pthread_mutex_lock(&names->mutex);

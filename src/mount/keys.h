@@ -31,7 +31,7 @@ struct keys_given {
 
 int keys_unlock(struct names *names, const char *name, const struct keys_given *given,
 		char ret_reason[UNLOCK_REASON_BYTES]);
-/* The same by the name of the image. */
+/* The same by the name of the image, or partition. */
 int keys_unlock_image(struct names *names, const char *image, const struct keys_given *given,
 		      char ret_reason[UNLOCK_REASON_BYTES]);
 

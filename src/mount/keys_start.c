@@ -26,11 +26,21 @@ static bool is_default(const struct start *start, const struct image_options *op
 	return options == &start->names->options->image;
 }
 
-/* Those of a folder that nobody has said anything about wait for `unlock`. */
-static bool wanted_now(const struct start *start, const struct image_options *options)
+/* One image: its partitions are many. */
+static bool is_source(const struct start *start, const struct part *part)
 {
-	if (start->names->only)
+	return start->names->only && !part->partition.number;
+}
+
+/* Those of a folder that nobody has said anything about wait for `unlock`. */
+static bool wanted_now(const struct start *start, const struct part *part)
+{
+	const struct image_options *options = part_options(start->names, part);
+
+	if (is_source(start, part))
 		return true;
+	if (part->partition.number)
+		return !options->later && (options->keyfile || part_has_line(start->names, part));
 	return !options->later &&
 	       (options->keyfile || options->kind == KIND_PLAIN || !is_default(start, options));
 }
@@ -52,14 +62,15 @@ static int read_shared(struct start *start, const struct key_source *source)
 }
 
 /* What can be read but once, the terminal's line or standard input, is for the whole folder. */
-static int share_passphrase(struct start *start, const struct image_options *options)
+static int share_passphrase(struct start *start, const struct part *part)
 {
+	const struct image_options *options = part_options(start->names, part);
 	const struct key_source source = {.source = options->keyfile,
 					  .offset_bytes = options->keyfile_offset_bytes,
 					  .size_bytes = options->keyfile_size_bytes};
 	bool once = key_source_asks(&source) || strcmp(options->keyfile, "-") == 0;
 
-	if (!once || !is_default(start, options) || start->names->only || start->shared)
+	if (!once || !is_default(start, options) || is_source(start, part) || start->shared)
 		return 0;
 	if (start->shared_result == 0)
 		start->shared_result = read_shared(start, &source);
@@ -67,56 +78,56 @@ static int share_passphrase(struct start *start, const struct image_options *opt
 }
 
 /* Who names a key expects encryption: nothing of his may be written as it is. */
-static int check_raw(const struct start *start, const char *image)
+static int check_raw(const struct start *start, const struct part *part)
 {
-	const char *missing = node_key_missing_header(start->names, image);
+	const char *missing = node_key_missing_header(start->names, part);
+	const struct part_image image = part_image(part);
 	_cleanup_fd_ int fd = -1;
 	bool bitlocker = false;
 
 	if (!missing)
 		return 0;
-	fd = image_open_read(start->names->folder_fd, image);
+	fd = image_open_read(start->names->folder_fd, image.name);
 	if (fd >= 0)
-		image_bitlocker_read(fd, naming_options(start->names, image)->volume.start_bytes,
-				     &bitlocker);
+		image_bitlocker_read(fd, part_volume(start->names, part).start_bytes, &bitlocker);
 	snprintf(start->reason, UNLOCK_REASON_BYTES, "%s",
 		 bitlocker ? "BitLocker volumes are not supported" : missing);
 	return -EINVAL;
 }
 
-static int start_image(struct start *start, const char *image)
+static int start_part(struct start *start, const struct part *part)
 {
-	const struct image_options *options = naming_options(start->names, image);
 	struct keys_given given = {.ask = true};
 	bool encrypted;
 	int r;
 
-	if (!wanted_now(start, options))
+	if (!wanted_now(start, part))
 		return 0;
-	r = node_encrypted(start->names, image, &encrypted);
+	r = node_encrypted(start->names, part, &encrypted);
 	if (r < 0) {
 		snprintf(start->reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));
 		return r;
 	}
 	if (!encrypted)
-		return check_raw(start, image);
-	r = share_passphrase(start, options);
-	if (is_default(start, options))
+		return check_raw(start, part);
+	r = share_passphrase(start, part);
+	if (is_default(start, part_options(start->names, part)))
 		given.passphrase = start->shared;
-	return r < 0 ? r : keys_unlock_image(start->names, image, &given, start->reason);
+	return r < 0 ? r : keys_unlock_image(start->names, part->name, &given, start->reason);
 }
 
 static int unlock_listing(struct start *start, const struct listing *listing)
 {
 	for (size_t i = 0; i < listing->count; i++) {
-		const char *image = listing->entries[i].name;
-		int r = naming_shadowed(start->names, image) ? 0 : start_image(start, image);
+		const struct part *part = &listing->entries[i].part;
+		int r = naming_shadowed(start->names, part) ? 0 : start_part(start, part);
+		struct naming room;
 
-		if (r < 0 && start->names->only)
+		if (r < 0 && is_source(start, part))
 			return r;
 		if (r < 0)
-			log_warning("%s: stays locked: %s", naming_volume(start->names, image),
-				    start->reason);
+			log_warning("%s: stays locked: %s",
+				    naming_volume(start->names, part, &room), start->reason);
 	}
 	return 0;
 }
@@ -125,7 +136,7 @@ int keys_unlock_all(struct names *names, char ret_reason[UNLOCK_REASON_BYTES])
 {
 	struct start start = {.names = names, .reason = ret_reason};
 	struct listing *listing;
-	int r = listing_new(names->folder_fd, names->only, &listing);
+	int r = listing_new(names, &listing);
 
 	if (r < 0) {
 		snprintf(ret_reason, UNLOCK_REASON_BYTES, "%s", strerror(-r));

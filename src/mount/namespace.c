@@ -79,14 +79,12 @@ static void names_lookup(fuse_req_t request, fuse_ino_t parent, const char *name
 	struct names *names = names_of(request);
 	struct fuse_entry_param entry = {.attr_timeout = VALID_SECONDS,
 					 .entry_timeout = VALID_SECONDS};
+	struct naming room;
 	struct node *node;
-	int r = -ENOENT;
+	int r = -ENOTDIR;
 
-	name = naming_image(names, name);
-	if (!is_folder(names, parent))
-		r = -ENOTDIR;
-	else if (!names->only || strcmp(names->only, name) == 0)
-		r = node_find(names, name, 1, &node, &entry.attr);
+	if (is_folder(names, parent))
+		r = node_find(names, naming_image(names, name, &room), 1, &node, &entry.attr);
 	if (r < 0) {
 		fuse_reply_err(request, -r);
 		return;
@@ -232,7 +230,7 @@ static void names_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file
 {
 	struct names *names = names_of(request);
 	struct listing *listing;
-	int r = listing_new(names->folder_fd, names->only, &listing);
+	int r = listing_new(names, &listing);
 
 	if (r < 0) {
 		fuse_reply_err(request, -r);
@@ -257,10 +255,12 @@ static void names_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off
 		return;
 	}
 	for (size_t i = (size_t)offset; i < listing->count + 2; i++) {
-		if (i >= 2 && naming_shadowed(names, listing->entries[i - 2].name))
+		if (i >= 2 && naming_shadowed(names, &listing->entries[i - 2].part))
 			continue;
+		struct naming room;
 		const char *name = i < 2 ? dots[i]
-					 : naming_volume(names, listing->entries[i - 2].name);
+					 : naming_volume(names, &listing->entries[i - 2].part,
+							 &room);
 		/* Inode numbers come with the lookup; here they only must not be 0. */
 		struct stat status = {.st_mode = i < 2 ? S_IFDIR : S_IFREG, .st_ino = 1};
 		size_t bytes_needed = fuse_add_direntry(request, bytes + used, size - used, name,
@@ -332,16 +332,27 @@ static int check_mountpoint(struct names *names, const char *source, const char 
 		return -errno;
 	if (!S_ISREG(point.st_mode))
 		return 0;
-	names->root_is_image = true;
 	if (!names->only) {
 		*ret_reason = "a folder of images needs a folder to be mounted at";
 		return -ENOTDIR;
 	}
+	names->root_is_image = true;
 	if (point.st_dev == image.st_dev && point.st_ino == image.st_ino) {
 		*ret_reason = "the mount point is the image itself; take another file or a folder";
 		return -EBUSY;
 	}
 	return 0;
+}
+
+/* One file shows one volume. */
+static int check_partitions(const struct names *names, const char **ret_reason)
+{
+	const struct part whole = {.name = names->only ? names->only : ""};
+
+	if (!names->root_is_image || !part_options(names, &whole)->partitions)
+		return 0;
+	*ret_reason = "option partitions: needs a folder to be mounted at, not a file";
+	return -ENOTDIR;
 }
 
 /* An image that the table gives a path must be one of the folder; one that is missing may come. */
@@ -377,10 +388,14 @@ int namespace_open(struct names *names, const char *source, const char *mountpoi
 		r = check_mountpoint(names, source, mountpoint, ret_reason);
 	if (r == 0)
 		r = check_table(names, table, ret_reason);
-	if (r < 0)
-		namespace_free(names);
-	else
+	if (r == 0) {
 		names->table = *table;
+		r = check_partitions(names, ret_reason);
+	}
+	if (r < 0) {
+		names->table = (struct table){0};
+		namespace_free(names);
+	}
 	return r;
 }
 
@@ -399,6 +414,7 @@ void namespace_free(struct names *names)
 {
 	tdestroy(names->nodes, node_free);
 	names->nodes = NULL;
+	part_forget_said(names);
 	if (names->folder_fd >= 0)
 		close(names->folder_fd);
 	free(names->only);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The namespace of a mount: each regular file of the source folder is a volume of the same name.
+ * The namespace of a mount: each regular file of the source folder is a volume of the same name,
+ * and so may be its partitions (part.h).
  * Nothing is remembered of the folder but the files that the kernel holds on to, so that new images
  * appear and removed ones go; a name is looked up anew each time, beneath the folder only.
  *
@@ -18,6 +19,7 @@
 
 struct json_object;
 struct lanes;
+struct sharing;
 
 struct names {
 	int folder_fd;      /* O_PATH */
@@ -28,8 +30,11 @@ struct names {
 	const struct lanes
 		*lanes; /* that serve the volumes; their number is fixed before they do */
 	pthread_mutex_t mutex;
-	void *nodes; /* tsearch(3) tree of struct node */
-	int result;  /* 0, or the negative errno of the first close that failed */
+	void *nodes;              /* tsearch(3) tree of struct node */
+	struct sharing *sharings; /* images of which partitions are open */
+	void *said;               /* tsearch(3) tree of lines in the log that come once: part.h */
+	unsigned said_count;
+	int result; /* 0, or the negative errno of the first close that failed */
 };
 
 /*

@@ -10,11 +10,21 @@
 #include "crypt/secret.h"
 #include "data/lane.h"
 #include "mount/namespace.h"
-#include "mount/naming.h"
 #include "mount/node_key.h"
 #include "mount/passthrough.h"
+#include "mount/sharing.h"
 #include "util/log.h"
 #include "util/macros.h"
+
+/* A partition that begins elsewhere by now is another one, and has another key. */
+static int compare_windows(const struct partition *a, const struct partition *b)
+{
+	int order = (a->start_bytes > b->start_bytes) - (a->start_bytes < b->start_bytes);
+
+	if (order == 0)
+		order = (a->length_bytes > b->length_bytes) - (a->length_bytes < b->length_bytes);
+	return order;
+}
 
 int node_compare(const void *a, const void *b)
 {
@@ -25,6 +35,8 @@ int node_compare(const void *a, const void *b)
 		order = (left->device > right->device) - (left->device < right->device);
 	if (order == 0)
 		order = (left->inode > right->inode) - (left->inode < right->inode);
+	if (order == 0)
+		order = compare_windows(&left->partition, &right->partition);
 	return order;
 }
 
@@ -39,28 +51,34 @@ void node_free(void *data)
 	free(node);
 }
 
-static struct node *node_new(const char *name, const struct stat *status)
+struct part node_part(const struct node *node)
+{
+	return (struct part){.name = node->name, .partition = node->partition};
+}
+
+static struct node *node_new(const struct part *part, const struct stat *status)
 {
 	struct node *node = calloc(1, sizeof(*node));
 
 	if (!node)
 		return NULL;
-	node->name = strdup(name);
+	node->name = strdup(part->name);
 	if (!node->name) {
 		free(node);
 		return NULL;
 	}
 	pthread_mutex_init(&node->mutex, NULL);
+	node->partition = part->partition;
 	node->device = status->st_dev;
 	node->inode = status->st_ino;
 	node->volume.name = node->name;
 	return node;
 }
 
-static int node_insert(struct names *names, const char *name, uint64_t lookups,
+static int node_insert(struct names *names, const struct part *part, uint64_t lookups,
 		       const struct stat *status, struct node **ret_node)
 {
-	struct node *node = node_new(name, status), *kept = NULL;
+	struct node *node = node_new(part, status), *kept = NULL;
 	struct node **found;
 
 	if (!node)
@@ -81,20 +99,21 @@ static int node_insert(struct names *names, const char *name, uint64_t lookups,
 	return 0;
 }
 
-static int image_status(struct names *names, const char *name, struct stat *ret_status)
+static int image_status(struct names *names, const struct part *part, struct stat *ret_status)
 {
+	const struct part_image image = part_image(part);
 	const char *reason;
-	_cleanup_fd_ int fd = image_find(names->folder_fd, name, &reason);
+	_cleanup_fd_ int fd = image_find(names->folder_fd, image.name, &reason);
 
 	if (fd < 0)
 		return fd;
 	return fstat(fd, ret_status) < 0 ? -errno : 0;
 }
 
-uint64_t node_size(const struct names *names, const char *name, const struct volume_key *key,
+uint64_t node_size(const struct names *names, const struct part *part, const struct volume_key *key,
 		   const struct stat *image)
 {
-	struct volume_options options = naming_options(names, name)->volume;
+	struct volume_options options = part_volume(names, part);
 	const char *reason;
 	uint64_t size;
 
@@ -104,14 +123,14 @@ uint64_t node_size(const struct names *names, const char *name, const struct vol
 
 static int closed_attributes(struct names *names, struct node *node, struct stat *ret_attributes)
 {
-	int r = image_status(names, node->name, ret_attributes);
+	const struct part part = node_part(node);
+	int r = image_status(names, &part, ret_attributes);
 
 	if (r == 0 &&
 	    (ret_attributes->st_dev != node->device || ret_attributes->st_ino != node->inode))
 		r = -ESTALE;
 	if (r == 0)
-		ret_attributes->st_size = (off_t)node_size(names, node->name, node->key,
-							   ret_attributes);
+		ret_attributes->st_size = (off_t)node_size(names, &part, node->key, ret_attributes);
 	return r;
 }
 
@@ -128,21 +147,22 @@ int node_attributes(struct names *names, struct node *node, struct stat *ret_att
 		r = closed_attributes(names, node, ret_attributes);
 	}
 	pthread_mutex_unlock(&node->mutex);
-	if (r == 0)
-		ret_attributes->st_nlink = 1;
-	return r;
+	if (r < 0)
+		return r;
+	ret_attributes->st_nlink = 1;
+	/* Else cp(1) would take two partitions for the same file. */
+	ret_attributes->st_ino ^= (ino_t)node->partition.number << 56;
+	return 0;
 }
 
 int node_find(struct names *names, const char *name, uint64_t lookups, struct node **ret_node,
 	      struct stat *ret_attributes)
 {
-	int r = image_status(names, name, ret_attributes);
+	struct part part;
+	int r = part_find(names, name, &part, ret_attributes);
 
-	/* Folders, links, devices: for the mount, they do not exist. */
-	if (r == -EISDIR || r == -EINVAL || r == -ELOOP || r == -EXDEV || r == -ENOTDIR)
-		r = -ENOENT;
 	if (r == 0)
-		r = node_insert(names, name, lookups, ret_attributes, ret_node);
+		r = node_insert(names, &part, lookups, ret_attributes, ret_node);
 	if (r < 0)
 		return r;
 	r = node_attributes(names, *ret_node, ret_attributes);
@@ -151,37 +171,100 @@ int node_find(struct names *names, const char *name, uint64_t lookups, struct no
 	return r;
 }
 
+/* Of a partition, its table says where it is; who wants another window wants start= of the image.
+ */
+static int check_window(const struct names *names, const struct node *node, const char **ret_reason)
+{
+	const struct part part = node_part(node);
+	const struct volume_options *own = &part_options(names, &part)->volume;
+
+	if (!part.partition.number)
+		return 0;
+	if (own->start_bytes != 0 || own->length_bytes != 0) {
+		*ret_reason = "start= and length= are not for a partition";
+		return -EINVAL;
+	}
+	return part_holds(&part, node->volume.image.direct_fd, node->volume.image.size_bytes)
+		       ? 0
+		       : -ESTALE;
+}
+
 static int volume_start(struct names *names, struct node *node, const char **ret_reason)
 {
-	struct volume_options options = naming_options(names, node->name)->volume;
+	const struct part part = node_part(node);
+	struct volume_options options = part_volume(names, &part);
 	const struct image *image = &node->volume.image;
 	int r;
 
 	if (image->device != node->device || image->inode != node->inode)
 		return -ESTALE;
+	r = check_window(names, node, ret_reason);
+	if (r < 0)
+		return r;
 	r = node_key_choose(names, node, &options.key, ret_reason);
 	options.lanes = names->lanes->count;
 	return r < 0 ? r : volume_open(&node->volume, &options, ret_reason);
+}
+
+static int node_image_open(struct names *names, struct node *node, bool read_only,
+			   const char **ret_reason)
+{
+	const struct part part = node_part(node);
+	bool reads = read_only || part_options(names, &part)->volume.read_only;
+
+	if (part.partition.number)
+		return sharing_open(names, node, read_only, ret_reason);
+	return image_open(names->folder_fd, node->name, reads ? IMAGE_READ_ONLY : 0,
+			  &node->volume.image, ret_reason);
 }
 
 /* What it is, is decided on the very file that will be served: names may change meanwhile. */
 static int volume_open_checked(struct names *names, struct node *node, bool read_only,
 			       const char **ret_reason)
 {
-	bool reads = read_only || naming_options(names, node->name)->volume.read_only;
-	int r = image_open(names->folder_fd, node->name, reads ? IMAGE_READ_ONLY : 0,
-			   &node->volume.image, ret_reason);
+	int r = node_image_open(names, node, read_only, ret_reason);
 
 	if (r < 0)
 		return r;
 	r = volume_start(names, node, ret_reason);
-	if (r < 0)
+	if (r < 0) {
 		image_close(&node->volume.image);
+		if (node->sharing)
+			sharing_close(names, node);
+	} else if (node->sharing) {
+		sharing_join(node);
+	}
 	return r;
+}
+
+static void find_other(const void *where, VISIT visit, void *data)
+{
+	const struct node *node = *(struct node *const *)where;
+	const struct node **other = data;
+
+	if ((visit == postorder || visit == leaf) && node->opens > 0 &&
+	    node->device == (*other)->device && node->inode == (*other)->inode)
+		*other = node;
+}
+
+/* It is we ourselves who have it open. */
+static const char *busy_reason(struct names *names, const struct node *node, const char *reason)
+{
+	const struct node *other = node;
+
+	pthread_mutex_lock(&names->mutex);
+	twalk_r(names->nodes, find_other, &other);
+	if (other != node && !node->partition.number && other->partition.number)
+		reason = "in use: a partition of it is open";
+	else if (other != node && node->partition.number && !other->partition.number)
+		reason = "in use: all of its image is open";
+	pthread_mutex_unlock(&names->mutex);
+	return reason;
 }
 
 static int node_open_first(struct names *names, struct node *node, bool writes)
 {
+	const struct part part = node_part(node);
 	const char *reason = NULL;
 	int r;
 
@@ -193,18 +276,27 @@ static int node_open_first(struct names *names, struct node *node, bool writes)
 	/* Who only wants to read can do so where nobody may write. */
 	if ((r == -EROFS || r == -EACCES || r == -EPERM) && !writes)
 		r = volume_open_checked(names, node, true, &reason);
+	if (r == -EBUSY)
+		reason = busy_reason(names, node, reason);
 	if (r < 0 && r != -ESTALE)
 		log_warning("%s: %s", node->name, reason ? reason : strerror(-r));
 	if (r == 0)
-		passthrough_begin(node, naming_options(names, node->name)->passthrough,
+		passthrough_begin(node, part_options(names, &part)->passthrough,
 				  names->lanes->fuse_fd);
 	return r;
 }
 
 static int node_close_last(struct names *names, struct node *node)
 {
+	int r;
+
 	passthrough_end(node, names->lanes->fuse_fd);
-	return volume_close(&node->volume);
+	if (node->sharing)
+		sharing_leave(node);
+	r = volume_close(&node->volume);
+	if (node->sharing)
+		sharing_close(names, node);
+	return r;
 }
 
 static void node_count(struct names *names, struct node *node, int opens)

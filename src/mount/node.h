@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A node is a name of the folder together with the file it meant when it was looked up. Hard links
- * are nodes of their own; that no two of them are written at once, the locks of the image see to.
+ * A node is a name of the folder, or of a partition in it, together with the file, and the window
+ * of it, that it meant when it was looked up. Hard links are nodes of their own; that no two of
+ * them are written at once, the locks of the image see to.
  *
  * A node lives while the kernel knows it or it is open; one that was ever open stays, so that
  * status can tell what happened to it, and so does one that has its key. An image that takes the
@@ -16,18 +17,27 @@
 
 #include "crypt/identity.h"
 #include "data/volume.h"
+#include "mount/part.h"
 
 struct names;
+struct sharing;
 
 struct node {
 	char *name;
-	dev_t device; /* identity of the image */
+	struct partition partition; /* number 0: all of the image */
+	dev_t device;               /* identity of the image */
 	ino_t inode;
 
 	pthread_mutex_t mutex; /* one opens or closes it at a time, which may take long */
 	struct volume volume;  /* open if `opens` > 0 */
 	int backing_id;        /* of passthrough, in the kernel; 0: none */
 	bool growing;          /* somebody is at it, without the mutex: one at a time */
+
+	/* Of an open partition (sharing.h): who shares its image, and is it one of them yet. */
+	struct sharing *sharing;
+	struct node *beside;
+	bool joined;
+
 	/*
 	 * In secret memory; NULL: raw, or locked. Set under the mutex by whoever unlocks, taken
 	 * away by the control thread only, which therefore may read it without.
@@ -69,14 +79,17 @@ struct node *node_find_open(struct names *names);
 /* Takes back `lookups`. The node may be gone then. */
 void node_forget(struct names *names, struct node *node, uint64_t lookups);
 
+/* What it is, with the node's own name. */
+struct part node_part(const struct node *node);
+
 /*
- * Size of the volume of an image that is not open. While it is locked (`key` is NULL) nobody has
+ * Size of a volume that is not open. While it is locked (`key` is NULL) nobody has
  * read its header: that of the ciphertext then, header and all.
  */
-uint64_t node_size(const struct names *names, const char *name, const struct volume_key *key,
+uint64_t node_size(const struct names *names, const struct part *part, const struct volume_key *key,
 		   const struct stat *image);
 
-/* Order of the tree: by name, then by file. */
+/* Order of the tree: by name, then by file, then by window. */
 int node_compare(const void *a, const void *b);
 void node_free(void *node);
 

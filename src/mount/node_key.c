@@ -7,7 +7,6 @@
 #include "image/type.h"
 #include "mount/content.h"
 #include "mount/namespace.h"
-#include "mount/naming.h"
 #include "mount/node.h"
 #include "util/macros.h"
 
@@ -16,9 +15,10 @@ static bool header_decides(const struct image_options *options)
 	return options->kind == KIND_AUTO && !options->header;
 }
 
-int node_encrypted(const struct names *names, const char *name, bool *ret_encrypted)
+int node_encrypted(const struct names *names, const struct part *part, bool *ret_encrypted)
 {
-	const struct image_options *options = naming_options(names, name);
+	const struct image_options *options = part_options(names, part);
+	const struct part_image image = part_image(part);
 	_cleanup_fd_ int fd = -1;
 	enum image_type type;
 	int r;
@@ -27,9 +27,11 @@ int node_encrypted(const struct names *names, const char *name, bool *ret_encryp
 		*ret_encrypted = options->kind != KIND_RAW;
 		return 0;
 	}
-	r = fd = image_open_read(names->folder_fd, name);
+	/* Others may be writing other partitions: nothing of them comes into the page cache. */
+	r = fd = part->partition.number ? image_open_direct(names->folder_fd, image.name)
+					: image_open_read(names->folder_fd, image.name);
 	if (r >= 0)
-		r = image_type_read(fd, options->volume.start_bytes, &type);
+		r = image_type_read(fd, part_volume(names, part).start_bytes, &type);
 	if (r < 0)
 		return r;
 	image_drop_cache(fd);
@@ -37,12 +39,30 @@ int node_encrypted(const struct names *names, const char *name, bool *ret_encryp
 	return 0;
 }
 
-const char *node_key_missing_header(const struct names *names, const char *name)
+static bool has_partitions(const struct names *names, const struct part *part)
 {
-	const struct image_options *options = naming_options(names, name);
-	bool meant = names->only || options != &names->options->image;
+	struct partitions partitions;
+	const char *reason;
 
-	return header_decides(options) && meant && options->keyfile
+	return part_list(names, part->name, &partitions, &reason) == 0 && partitions.count > 0;
+}
+
+/* Whether the key that its options name was meant for it, and not for others beside it. */
+static bool key_is_its_own(const struct names *names, const struct part *part,
+			   const struct image_options *options)
+{
+	if (part->partition.number)
+		return part_has_line(names, part);
+	if (!names->only && options == &names->options->image)
+		return false;
+	return !options->partitions || !has_partitions(names, part);
+}
+
+const char *node_key_missing_header(const struct names *names, const struct part *part)
+{
+	const struct image_options *options = part_options(names, part);
+
+	return header_decides(options) && options->keyfile && key_is_its_own(names, part, options)
 		       ? "a key is named, but there is no LUKS header: type=plain or type=raw says "
 			 "what it is"
 		       : NULL;
@@ -63,14 +83,15 @@ static int check_identity(const struct node *node, const struct luks_identity *n
 
 static int check_raw(const struct names *names, const struct node *node, const char **ret_reason)
 {
-	const struct image_options *options = naming_options(names, node->name);
+	const struct part part = node_part(node);
+	const struct image_options *options = part_options(names, &part);
 	const struct image *image = &node->volume.image;
-	struct volume_options window = options->volume;
+	struct volume_options window = part_volume(names, &part);
 	char type[CONTENT_TYPE_BYTES];
 	uint64_t size;
 	int r;
 
-	*ret_reason = node_key_missing_header(names, node->name);
+	*ret_reason = node_key_missing_header(names, &part);
 	if (*ret_reason)
 		return -EINVAL;
 	if (!options->expect)
@@ -89,11 +110,12 @@ static int check_raw(const struct names *names, const struct node *node, const c
 int node_key_choose(const struct names *names, const struct node *node,
 		    const struct volume_key **ret_key, const char **ret_reason)
 {
-	const struct image_options *options = naming_options(names, node->name);
+	const struct part part = node_part(node);
+	const struct image_options *options = part_options(names, &part);
 	struct luks_identity identity;
 	bool encrypted = options->kind != KIND_RAW;
-	int r = luks_identity_read(node->volume.image.direct_fd, options->volume.start_bytes,
-				   &identity);
+	int r = luks_identity_read(node->volume.image.direct_fd,
+				   part_volume(names, &part).start_bytes, &identity);
 
 	if (r < 0)
 		return r;

@@ -11,13 +11,14 @@
 
 struct names;
 struct node;
+struct part;
 struct volume_key;
 
 /*
- * Whether an image of the folder needs a key, as far as can be seen now: its options say so, or its
- * header does. 0 or negative errno.
+ * Whether an image or a partition needs a key, as far as can be seen now: its options say so, or
+ * its header does. 0 or negative errno.
  */
-int node_encrypted(const struct names *names, const char *name, bool *ret_encrypted);
+int node_encrypted(const struct names *names, const struct part *part, bool *ret_encrypted);
 
 /*
  * For a node whose image is open: the key to serve it with, NULL if it is raw. 0, or negative errno
@@ -28,7 +29,10 @@ int node_encrypted(const struct names *names, const char *name, bool *ret_encryp
 int node_key_choose(const struct names *names, const struct node *node,
 		    const struct volume_key **ret_key, const char **ret_reason);
 
-/* What is wrong with an image without header whose options name a key, or NULL. */
-const char *node_key_missing_header(const struct names *names, const char *name);
+/*
+ * What is wrong with one without header whose options name a key, or NULL. Of an image with
+ * partitions, the key is theirs.
+ */
+const char *node_key_missing_header(const struct names *names, const struct part *part);
 
 #endif

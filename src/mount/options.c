@@ -201,6 +201,10 @@ int options_check(const struct mount_options *options, char **ret_error)
 
 	if (image_options_check(&options->image, &reason) < 0)
 		return option_refuse(ret_error, options->image.plain_option, reason);
+	if (options->image.partitions &&
+	    (options->image.volume.start_bytes || options->image.volume.length_bytes))
+		return option_refuse(ret_error, "partitions",
+				     "not with start= or length=, which show one part only");
 	return 0;
 }
 

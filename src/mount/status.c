@@ -62,30 +62,34 @@ static struct json_object *volume_json(const char *name, const char *state, uint
 	return object;
 }
 
-static uint64_t closed_size(const struct names *names, const char *name,
+static uint64_t closed_size(const struct names *names, const struct part *part,
 			    const struct volume_key *key)
 {
+	const struct part_image image = part_image(part);
 	const char *reason;
-	_cleanup_fd_ int fd = image_find(names->folder_fd, name, &reason);
+	_cleanup_fd_ int fd = image_find(names->folder_fd, image.name, &reason);
 	struct stat status;
 
-	return fd >= 0 && fstat(fd, &status) == 0 ? node_size(names, name, key, &status) : 0;
+	return fd >= 0 && fstat(fd, &status) == 0 ? node_size(names, part, key, &status) : 0;
 }
 
-static bool is_locked(const struct names *names, const char *name, const struct volume_key *key)
+static bool is_locked(const struct names *names, const struct part *part,
+		      const struct volume_key *key)
 {
 	bool encrypted;
 
-	return !key && node_encrypted(names, name, &encrypted) == 0 && encrypted;
+	return !key && node_encrypted(names, part, &encrypted) == 0 && encrypted;
 }
 
-static struct json_object *closed_json(const struct names *names, const char *name,
+static struct json_object *closed_json(const struct names *names, const struct part *part,
 				       const struct volume_key *key,
 				       const struct volume_counters *counters)
 {
-	return volume_json(naming_volume(names, name),
-			   is_locked(names, name, key) ? "locked" : "closed",
-			   closed_size(names, name, key), counters);
+	struct naming room;
+
+	return volume_json(naming_volume(names, part, &room),
+			   is_locked(names, part, key) ? "locked" : "closed",
+			   closed_size(names, part, key), counters);
 }
 
 /* What passes by the daemon must have the alignment that the image wants. */
@@ -101,11 +105,14 @@ static uint64_t sector_size(const struct node *node)
 static struct json_object *open_json(const struct names *names, const struct node *node)
 {
 	const struct volume *volume = &node->volume;
-	struct json_object *object = volume_json(naming_volume(names, node->name),
+	const struct part part = node_part(node);
+	const struct part_image image = part_image(&part);
+	struct naming room;
+	struct json_object *object = volume_json(naming_volume(names, &part, &room),
 						 volume->failed ? "failed" : "open",
 						 volume->size_bytes, volume->counters);
 
-	json_object_object_add(object, "image", json_object_new_string(node->name));
+	json_object_object_add(object, "image", json_object_new_string(image.name));
 	json_object_object_add(object, "image_device", json_object_new_uint64(node->device));
 	json_object_object_add(object, "image_inode", json_object_new_uint64(node->inode));
 	json_object_object_add(object, "image_size",
@@ -121,8 +128,10 @@ static struct json_object *open_json(const struct names *names, const struct nod
 
 static struct json_object *node_json(const struct names *names, const struct node *node)
 {
+	const struct part part = node_part(node);
+
 	return node->opens > 0 ? open_json(names, node)
-			       : closed_json(names, node->name, node->key, node->volume.counters);
+			       : closed_json(names, &part, node->key, node->volume.counters);
 }
 
 /* The nodes that there is something to tell of; those stay as long as the mount does. */
@@ -156,7 +165,7 @@ void namespace_status(struct names *names, struct json_object *status)
 	struct listing *listing;
 	struct walk walk = {0};
 
-	if (listing_new(names->folder_fd, names->only, &listing) < 0)
+	if (listing_new(names, &listing) < 0)
 		listing = NULL;
 	pthread_mutex_lock(&names->mutex);
 	twalk_r(names->nodes, walk_node, &walk);
@@ -167,9 +176,10 @@ void namespace_status(struct names *names, struct json_object *status)
 			listing_take(listing, walk.nodes[i]->name);
 	}
 	for (size_t i = 0; listing && i < listing->count; i++)
-		if (!listing->entries[i].taken && !naming_shadowed(names, listing->entries[i].name))
+		if (!listing->entries[i].taken &&
+		    !naming_shadowed(names, &listing->entries[i].part))
 			json_object_array_add(
-				volumes, closed_json(names, listing->entries[i].name, NULL, NULL));
+				volumes, closed_json(names, &listing->entries[i].part, NULL, NULL));
 	if (listing)
 		listing_free(listing);
 	free(walk.nodes);

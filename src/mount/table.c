@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "image/partitions.h"
 #include "util/macros.h"
 
 /* Where in the file we are, for the line that says what is wrong. */
@@ -123,6 +124,21 @@ static int set_keyfile(struct table_entry *entry, const char *keyfile,
 	return set_option(entry, option, position);
 }
 
+/* "data.img.p2 data.img": nobody calls the whole image so who wants its partitions. */
+static int set_partition(struct table_entry *entry)
+{
+	const char *image = name_of(entry->image);
+	unsigned number;
+	size_t stem = partition_stem(entry->volume, &number);
+
+	if (!entry->options.partitions || stem == 0 || stem != strlen(image) ||
+	    strncmp(entry->volume, image, stem) != 0)
+		return 0;
+	free(entry->image);
+	entry->image = strdup(entry->volume);
+	return entry->image ? 0 : -ENOMEM;
+}
+
 static int entry_set(struct table_entry *entry, char *volume, char *image, char *keyfile,
 		     char *options, const struct position *position)
 {
@@ -143,7 +159,9 @@ static int entry_set(struct table_entry *entry, char *volume, char *image, char 
 		unescape(keyfile);
 		r = set_keyfile(entry, keyfile, position);
 	}
-	return r == 0 && options ? set_options(entry, options, position) : r;
+	if (r == 0 && options)
+		r = set_options(entry, options, position);
+	return r == 0 ? set_partition(entry) : r;
 }
 
 static void entry_destroy(struct table_entry *entry)

@@ -4,7 +4,8 @@
  *
  *     VOLUME IMAGE KEYFILE OPTIONS
  *
- * VOLUME is the name at the mount; IMAGE a file of the source folder, or its path; KEYFILE as in
+ * VOLUME is the name at the mount; IMAGE a file of the source folder, or its path, or a partition
+ * of one (part.h), which VOLUME may say instead, as in "a.img.p1 a.img"; KEYFILE as in
  * key_source.h, "none" or "-" for the terminal; OPTIONS, a comma-separated list of those in
  * image_options.h, come on top of those of the mount. KEYFILE and OPTIONS may be missing. "#"
  * starts a comment; a blank in a name is written \040.
@@ -19,7 +20,7 @@
 
 struct table_entry {
 	char *volume;
-	char *image; /* as it stands in the file */
+	char *image; /* as it stands in the file, unless VOLUME says the partition */
 	unsigned line;
 	struct image_options options;
 };

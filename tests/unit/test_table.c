@@ -56,6 +56,27 @@ static void test_lines(void **state)
 	table_destroy(&table);
 }
 
+/* The second field is a partition, or the first one says so where partitions are shown. */
+static void test_partitions(void **state)
+{
+	static const char text[] = "root a.img.p2 none luks\n"
+				   "a.img.p1 /srv/a.img none luks,partitions\n"
+				   "a.img /srv/a.img none partitions\n"
+				   "b.img.p1 b.img none luks\n"
+				   "c.img.p1 d.img none partitions\n";
+	_cleanup_free_ char *error = NULL;
+	struct table table;
+
+	assert_int_equal(parse(text, strlen(text), &table, &error), 0);
+	assert_string_equal(table_find_image(&table, "a.img.p2")->volume, "root");
+	assert_string_equal(table_find_image(&table, "a.img.p1")->volume, "a.img.p1");
+	assert_true(table_find_image(&table, "a.img")->options.partitions);
+	assert_false(table_find_image(&table, "a.img.p2")->options.partitions);
+	assert_string_equal(table_find_image(&table, "b.img")->volume, "b.img.p1");
+	assert_string_equal(table_find_image(&table, "d.img")->volume, "c.img.p1");
+	table_destroy(&table);
+}
+
 static void expect_refused(const char *text, size_t length, const char *names)
 {
 	_cleanup_free_ char *error = NULL;
@@ -105,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(test_lines),
+		SCRATCH_TEST(test_partitions),
 		SCRATCH_TEST(test_refused),
 		SCRATCH_TEST(test_no_such_file),
 	};
