@@ -5,7 +5,7 @@
 set -euo pipefail
 cd /share
 . ./vocabulary.sh
-. ./plan # boot, sleeps, end
+. ./plan # boot, sleeps, grows, end
 trap 'die "line $LINENO: $BASH_COMMAND"' ERR
 set -E
 
@@ -51,6 +51,18 @@ writers_go_on() {
     done
 }
 
+# --- More room: the writer is at it, and knows nothing. Containers may not, so it is tried here.
+
+raw_grows() {
+    local device before
+    device=$(findmnt -no SOURCE /mnt/raw)
+    before=$(stat -f -c %b /mnt/raw)
+    platterfs resize /srv/images/raw.img 32M >said
+    grep -q "next: resize2fs $device" said || die "resize said: $(cat said)"
+    resize2fs "$device" >said 2>&1 || die "resize2fs: $(cat said)"
+    (($(stat -f -c %b /mnt/raw) >= before + 1500)) || die "the filesystem has not grown"
+}
+
 # --- Sleep, as far as freezing everything: from a real one the guest's 9p does not come back
 
 sleep_once() {
@@ -84,6 +96,7 @@ volumes_check
 logs_check
 files_write
 systemctl start "${WRITTEN[@]/#/writer@}"
+[[ $grows != yes ]] || raw_grows
 [[ $sleeps != yes ]] || sleep_several_times
 journalctl -b -o short-monotonic >"journal-$boot"
 writers_go_on

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A machine with systemd that mounts all its volumes by fstab, ten boots long. What was synced before
 # a reboot is there after it, also if that came without warning; at shutdown nothing waits in vain
-# and everything is unmounted, daemons last; and it sleeps while somebody writes.
+# and everything is unmounted, daemons last; it sleeps while somebody writes, and a filesystem grows.
 #
 # The disk is a file of the host. A reboot loses what is in the guest's memory, and only that: what
 # QEMU has taken is in the host's page cache, flushed or not.
@@ -19,6 +19,7 @@ forced="systemctl reboot --force"
 cut="eval echo b >/proc/sysrq-trigger"
 ENDS=("$clean" "$clean" "$cut" "$clean" "$forced" "$clean" "$clean" "$cut" "$clean" "$clean")
 SLEEPS=2 # which boot does
+GROWS=4  # likewise
 
 # --- The disk
 
@@ -77,9 +78,10 @@ share_make() {
 # --- A boot
 
 boot_run() { # NUMBER END
-    local sleeps=no
+    local sleeps=no grows=no
     ((SLEEPS != $1)) || sleeps=yes
-    printf 'boot=%s end=%q sleeps=%s\n' "$1" "$2" "$sleeps" >share/plan
+    ((GROWS != $1)) || grows=yes
+    printf 'boot=%s end=%q sleeps=%s grows=%s\n' "$1" "$2" "$sleeps" "$grows" >share/plan
     vm_start "boot-$1" "$SCRATCH/share" $BOOT_SECONDS -drive file=srv.disk,format=raw,if=virtio
     vm_wait "boot-$1" || fail "boot $1: $(grep -o 'guest: FAILED.*' "boot-$1.console.log")"
 }
