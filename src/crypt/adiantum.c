@@ -14,7 +14,7 @@
 
 #include "crypt/chacha.h"
 #include "crypt/cipher.h"
-#include "crypt/little_endian.h"
+#include "util/little_endian.h"
 #include "crypt/nh.h"
 #include "crypt/poly1305.h"
 #include "crypt/secret.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "crypt/clones.h"
-#include "crypt/little_endian.h"
+#include "util/little_endian.h"
 
 /* Inlined, so that it is compiled for the CPU that its caller is compiled for. */
 #define INLINE static inline __attribute__((always_inline))

@@ -2,7 +2,7 @@
 #include "crypt/nh.h"
 
 #include "crypt/clones.h"
-#include "crypt/little_endian.h"
+#include "util/little_endian.h"
 
 void nh_set_key(struct nh *nh, const uint8_t key[NH_KEY_BYTES])
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "crypt/poly1305.h"
 
-#include "crypt/little_endian.h"
+#include "util/little_endian.h"
 
 /* RFC 8439, 2.5: some bits of the key are always 0, so that products leave room for carries. */
 void poly1305_set_key(struct poly1305_key *key, const uint8_t bytes[POLY1305_KEY_BYTES])

@@ -7,44 +7,21 @@
 #include <string.h>
 
 #include "image/resize.h"
+#include "util/little_endian.h"
 #include "util/macros.h"
 #include "util/pages.h"
-
-static uint16_t le16(const char *bytes)
-{
-	uint16_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le16toh(value);
-}
-
-static uint32_t le32(const char *bytes)
-{
-	uint32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t le64(const char *bytes)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
 
 /* Linux fs/ext4/ext4.h: struct ext4_super_block, at byte 1024. */
 static uint64_t ext_bytes(const char *super)
 {
-	uint64_t blocks = le32(super + 4);
-	uint32_t shift = le32(super + 24);
+	uint64_t blocks = le32_load(super + 4);
+	uint32_t shift = le32_load(super + 24);
 
-	if (le16(super + 56) != 0xef53 || shift > 6)
+	if (le16_load(super + 56) != 0xef53 || shift > 6)
 		return 0;
 	/* EXT4_FEATURE_INCOMPAT_64BIT: the upper half of the count means something. */
-	if (le32(super + 96) & 0x80)
-		blocks |= (uint64_t)le32(super + 0x150) << 32;
+	if (le32_load(super + 96) & 0x80)
+		blocks |= (uint64_t)le32_load(super + 0x150) << 32;
 	return blocks << (10 + shift);
 }
 
@@ -62,13 +39,13 @@ static uint64_t xfs_bytes(const char *super)
 /* Linux include/uapi/linux/btrfs_tree.h: struct btrfs_super_block, at byte 65536. */
 static uint64_t btrfs_bytes(const char *super)
 {
-	return memcmp(super + 0x40, "_BHRfS_M", 8) == 0 ? le64(super + 0x70) : 0;
+	return memcmp(super + 0x40, "_BHRfS_M", 8) == 0 ? le64_load(super + 0x70) : 0;
 }
 
 /* UEFI: the header of a GPT says where its copy is, in the last sector. */
 static uint64_t gpt_bytes(const char *header)
 {
-	return memcmp(header, "EFI PART", 8) == 0 ? (le64(header + 32) + 1) * 512 : 0;
+	return memcmp(header, "EFI PART", 8) == 0 ? (le64_load(header + 32) + 1) * 512 : 0;
 }
 
 static const struct {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "image/partition_sectors.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "image/partitions.h"
+#include "util/little_endian.h"
 #include "util/macros.h"
 #include "util/pages.h"
 
@@ -28,22 +28,6 @@ struct copy {
 	unsigned chained; /* sectors of logical partitions so far */
 	const char **ret_reason;
 };
-
-static uint32_t le32(const char *bytes)
-{
-	uint32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t le64(const char *bytes)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
 
 static bool has_signature(const char *sector)
 {
@@ -80,7 +64,7 @@ static int copy_sectors(const struct copy *copy, uint64_t sector, uint64_t lengt
 
 static int copy_entries(const struct copy *copy, const char *header)
 {
-	const uint64_t bytes = (uint64_t)le32(header + 80) * le32(header + 84);
+	const uint64_t bytes = (uint64_t)le32_load(header + 80) * le32_load(header + 84);
 	const uint64_t length = round_up(bytes, PARTITION_SECTOR_BYTES);
 	char first[PARTITION_SECTOR_BYTES];
 
@@ -88,8 +72,8 @@ static int copy_entries(const struct copy *copy, const char *header)
 		*copy->ret_reason = "its GPT has an absurd number of entries";
 		return -EINVAL;
 	}
-	return bytes > 0 && is_inside(copy, le64(header + 72), length)
-		       ? copy_sectors(copy, le64(header + 72), length, first)
+	return bytes > 0 && is_inside(copy, le64_load(header + 72), length)
+		       ? copy_sectors(copy, le64_load(header + 72), length, first)
 		       : 0;
 }
 
@@ -121,7 +105,7 @@ static bool is_container(const char *entry)
 {
 	const unsigned char type = (unsigned char)entry[4];
 
-	return (type == 0x05 || type == 0x0f || type == 0x85) && le32(entry + 12) > 0;
+	return (type == 0x05 || type == 0x0f || type == 0x85) && le32_load(entry + 12) > 0;
 }
 
 /* The place of the first container among four entries, relative to whoever has them; 0: none. */
@@ -131,7 +115,7 @@ static uint64_t container_of(const char *sector)
 		const char *entry = sector + MBR_ENTRIES + i * MBR_ENTRY_BYTES;
 
 		if (is_container(entry))
-			return le32(entry + 8);
+			return le32_load(entry + 8);
 	}
 	return 0;
 }
@@ -162,7 +146,7 @@ static int copy_table(struct copy *copy, const char *mbr, bool *ret_gpt)
 
 		*ret_gpt |= (unsigned char)entry[4] == 0xee;
 		if (is_container(entry))
-			r = copy_chain(copy, le32(entry + 8));
+			r = copy_chain(copy, le32_load(entry + 8));
 	}
 	return r == 0 && *ret_gpt ? copy_gpt(copy, 1) : r;
 }

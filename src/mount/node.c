@@ -51,11 +51,6 @@ void node_free(void *data)
 	free(node);
 }
 
-struct part node_part(const struct node *node)
-{
-	return (struct part){.name = node->name, .partition = node->partition};
-}
-
 static struct node *node_new(const struct part *part, const struct stat *status)
 {
 	struct node *node = calloc(1, sizeof(*node));

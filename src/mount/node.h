@@ -80,7 +80,10 @@ struct node *node_find_open(struct names *names);
 void node_forget(struct names *names, struct node *node, uint64_t lookups);
 
 /* What it is, with the node's own name. */
-struct part node_part(const struct node *node);
+static inline struct part node_part(const struct node *node)
+{
+	return (struct part){.name = node->name, .partition = node->partition};
+}
 
 /*
  * Size of a volume that is not open. While it is locked (`key` is NULL) nobody has
