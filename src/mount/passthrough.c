@@ -85,7 +85,9 @@ void passthrough_end(struct node *node, int fuse_fd)
 
 /*
  * Once the kernel has the image of a file, each open must name it. FOPEN_DIRECT_IO beside it: reads
- * and writes come to the daemon all the same. O_APPEND would move the end of the image.
+ * and writes come to the daemon all the same; without it, and without O_DIRECT, they would end in
+ * the page cache of the image, also where volumes are cached. O_APPEND would move the end of the
+ * image.
  */
 void passthrough_open(const struct fuse_open_in *in, struct fuse_open_out *out)
 {
@@ -96,6 +98,8 @@ void passthrough_open(const struct fuse_open_in *in, struct fuse_open_out *out)
 		return;
 	if (in->flags & O_DIRECT && !(in->flags & O_APPEND))
 		out->open_flags = 0;
+	else
+		out->open_flags |= FOPEN_DIRECT_IO;
 	out->open_flags |= OPEN_PASSTHROUGH;
 	memcpy(&out->padding, &node->backing_id, sizeof(out->padding));
 }

@@ -90,3 +90,18 @@ sys.stdin.read()' v/a.img; }
     expect_errno "EROFS|EACCES" bytes open v/a.img rw
     volumes_unmount "$SCRATCH/v"
 done
+
+step "below a driver, which opens without O_DIRECT"
+if command -v fuse2fs >/dev/null; then
+    mkdir d
+    truncate -s 16M fs.img
+    mkfs.ext4 -q fs.img
+    cp --sparse=never fs.img "$folder/fs.img"
+    sync -f "$folder"
+    platterfs mount --fs -o passthrough "$folder/fs.img" "$SCRATCH/d"
+    bytes pattern 3 0 1000000 >d/file
+    expect_equal "pages of the image in the page cache" "$(pages_cached "$folder/fs.img")" 0
+    platterfs umount "$SCRATCH/d"
+else
+    skip_part "a driver: no fuse2fs"
+fi
