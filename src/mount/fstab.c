@@ -17,13 +17,17 @@ static bool is_same_path(const char *path, const char *wanted)
 	return real && real_wanted && strcmp(real, real_wanted) == 0;
 }
 
+/*
+ * Its folder first: to look at the image of another line may wait for an automount that needs this
+ * one, or for a server that is gone.
+ */
 static bool is_line_of(struct libmnt_fs *fs, const char *image, const char *folder)
 {
 	const char *type = mnt_fs_get_fstype(fs);
 
 	return type && strcmp(type, "platterfs") == 0 &&
-	       is_same_path(mnt_fs_get_source(fs), image) &&
-	       (!folder || is_same_path(mnt_fs_get_target(fs), folder));
+	       (!folder || is_same_path(mnt_fs_get_target(fs), folder)) &&
+	       is_same_path(mnt_fs_get_source(fs), image);
 }
 
 static int line_copy(struct libmnt_fs *fs, struct fstab_line *ret_line)

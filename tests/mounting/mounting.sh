@@ -68,3 +68,15 @@ expect_mount_fails() { # CODE PATTERN FOLDER IMAGE COMMAND...
     expect_refused "$1" "$2" "${@:5}"
     expect_nothing_left "$3" "$4"
 }
+
+# Until forge_end, what forge.py makes: COMMAND... is what runs it, as a user perhaps.
+forge_start() { # COMMAND... FOLDER SOURCE TYPE [SOCKET ANSWER]
+    coproc forge { "$@"; }
+    read -r _ <&"${forge[0]}" || fail "nothing forged: $*"
+}
+
+forge_end() { # FOLDER
+    exec {forge[1]}>&-
+    wait "$forge_PID"
+    umount -i "$1"
+}

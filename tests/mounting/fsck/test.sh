@@ -69,3 +69,25 @@ umount m
 : >fstab
 expect_refused 8 "no line of fstab" fsck.platterfs -n "$image"
 expect_nothing_left m "$image"
+
+# As systemd does it: in a mount unit's control group, whose name is all that is looked at. To look at
+# another line's image could take for ever.
+step "the sixth field in a mount unit, and a line whose image nobody answers for"
+group=$(findmnt -rno TARGET -t cgroup2 | head -n1)/pfs-$ID.mount
+if mkdir "$group" 2>/dev/null; then
+    undo "rmdir $group"
+    mkdir stuck
+    forge_start "$(dirname "$0")/../forge.py" "$SCRATCH/stuck" none stuck
+    printf '%s %s platterfs keyfile=%s,fstype=ext4 0 2\n' "$SCRATCH/stuck/a.img" "$SCRATCH/other" "$SCRATCH/key" \
+        "$SCRATCH/$image" "$SCRATCH/m" "$SCRATCH/key" >fstab
+    mkdir other
+    damage
+    timeout 20 bash -c 'echo $$ >"$1/cgroup.procs" && exec mount -T fstab "$2"' - "$group" "$SCRATCH/m" \
+        >fsck.log 2>&1 || fail "mount: $(cat fsck.log)"
+    forge_end stuck
+    umount m
+    printf '%s %s platterfs keyfile=%s,fstype=ext4 0 2\n' "$SCRATCH/$image" "$SCRATCH/m" "$SCRATCH/key" >fstab
+    check 0 fsck.platterfs -n "$image"
+else
+    skip_part "a mount unit: no control groups"
+fi
