@@ -44,14 +44,20 @@ static void add_text(struct json_object *mount, const char *name, const char *te
 	json_object_object_add(mount, name, text ? json_object_new_string(text) : NULL);
 }
 
-/* A mount with something above it serves one image. */
+/*
+ * A mount with something above it serves one image. What is above is for us to say: another user's
+ * daemon could name what is not his.
+ */
 static void add_above(struct json_object *mount, const char *socket_path)
 {
+	static const char *const names[] = {"device", "folder", "fstype"};
 	struct json_object *volumes = json_object_object_get(mount, "volumes");
 	struct above above;
 	dev_t device;
 	uid_t user;
 
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+		json_object_object_del(mount, names[i]);
 	if (!volumes || json_object_array_length(volumes) != 1 ||
 	    control_identify(socket_path, &device, &user) < 0)
 		return;

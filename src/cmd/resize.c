@@ -171,7 +171,7 @@ static void hint_print(const char *device)
 {
 	_cleanup_free_ char *folder = NULL, *type = NULL;
 
-	if (inner_find_device(device, &folder, &type) < 0)
+	if (inner_find_device(device, 0, &folder, &type) < 0)
 		type = inner_type(device);
 	if (!type)
 		printf("%s\n", device);

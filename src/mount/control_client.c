@@ -258,7 +258,22 @@ int control_grow(dev_t device, uid_t user, const struct control_growth *growth,
 	return fd;
 }
 
-/* NULL unless it is whole, and of a size that a status can have. */
+/* json-c aborts whoever takes something else for an array, and the daemon may be another user's. */
+static bool status_is_sound(struct json_object *mount)
+{
+	struct json_object *volumes = json_object_object_get(mount, "volumes");
+	size_t i = 0, count;
+
+	if (!json_object_is_type(volumes, json_type_array))
+		return false;
+	count = json_object_array_length(volumes);
+	while (i < count &&
+	       json_object_is_type(json_object_array_get_idx(volumes, i), json_type_object))
+		i++;
+	return i == count;
+}
+
+/* NULL unless it is whole, a status, and of a size that one can have. */
 static struct json_object *status_read(int fd)
 {
 	struct json_tokener *tokener = json_tokener_new();
@@ -273,7 +288,10 @@ static struct json_object *status_read(int fd)
 		total += (size_t)length;
 	}
 	json_tokener_free(tokener);
-	return mount;
+	if (status_is_sound(mount))
+		return mount;
+	json_object_put(mount);
+	return NULL;
 }
 
 int control_status(dev_t device, uid_t user, struct json_object **ret_mount)

@@ -140,14 +140,37 @@ int inner_find(const char *folder, char **ret_source, char **ret_type)
 	return r;
 }
 
-int inner_find_device(const char *device, char **ret_folder, char **ret_type)
+/* Only FUSE tells who has mounted it; all else is root's. */
+static uid_t user_of(struct libmnt_fs *fs)
+{
+	char *value = NULL;
+
+	return mnt_fs_get_option(fs, "user_id", &value, NULL) == 0 && value
+		       ? (uid_t)strtoul(value, NULL, 10)
+		       : 0;
+}
+
+/* The topmost; NULL if there is none. */
+static struct libmnt_fs *mount_of(struct libmnt_table *table, const char *source, uid_t user)
+{
+	struct libmnt_iter *mounts = mnt_new_iter(MNT_ITER_BACKWARD);
+	struct libmnt_fs *fs, *found = NULL;
+
+	while (mounts && !found && mnt_table_next_fs(table, mounts, &fs) == 0)
+		if (mnt_fs_streq_srcpath(fs, source) && (!user_of(fs) || user_of(fs) == user))
+			found = fs;
+	mnt_free_iter(mounts);
+	return found;
+}
+
+int inner_find_device(const char *device, uid_t user, char **ret_folder, char **ret_type)
 {
 	struct libmnt_table *table;
 	struct libmnt_fs *fs;
 	int r = table_read(&table);
 
 	if (r == 0) {
-		fs = mnt_table_find_srcpath(table, device, MNT_ITER_BACKWARD);
+		fs = mount_of(table, device, user);
 		r = take(fs, mnt_fs_get_target(fs), ret_folder, ret_type);
 	}
 	mnt_unref_table(table);

@@ -6,6 +6,7 @@
 #define MOUNT_INNER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct inner_mount {
 	const char *device, *folder;
@@ -32,9 +33,12 @@ int inner_unmount(const struct inner_unmount *unmount, char **ret_error);
  */
 int inner_find(const char *folder, char **ret_source, char **ret_type);
 
-/* Where a device is mounted, and as what, to be freed. 0, -ENOENT if it is not, or negative errno.
+/*
+ * Where a device, or the source that a driver names, is mounted by root or `user`, and as what, to
+ * be freed: anybody may name what he likes as the source of a FUSE mount. 0, -ENOENT if it is not,
+ * or negative errno.
  */
-int inner_find_device(const char *device, char **ret_folder, char **ret_type);
+int inner_find_device(const char *device, uid_t user, char **ret_folder, char **ret_type);
 
 /* The filesystem on a device as libblkid sees it, to be freed; NULL: nothing, or not only one. */
 char *inner_type(const char *device);

@@ -88,3 +88,35 @@ expect_fails "m: no right to write in it" "$(line data.img rw)"
 chown "$user:" home/m
 chown root: home/data.img
 expect_fails "Permission denied" "$(line data.img rw)"
+
+step "root's status is not misled"
+install -m 755 "$(dirname "$0")/../forge.py" bin/
+folder_of_root() {
+    jq -r '.mounts[] | select(.source == "'"$SCRATCH/root-$ID.img"'").folder' status.json
+}
+expect_known() {
+    timeout 20 "$PLATTERFS" status --json >status.json 2>status.err || fail "status: exit code $?"
+    expect_equal "folder" "$(folder_of_root)" "$SCRATCH/r"
+    platterfs status r >status.out || fail "root's own folder"
+    expect_refused 1 "not a platterfs mount" "$PLATTERFS" status "$SCRATCH/home/m"
+    expect_refused 1 "not a platterfs mount" "$PLATTERFS" status "$SCRATCH/srv"
+}
+chown "$user:" home/m
+image_new "root-$ID.img" 16M
+mkfs.ext4 -q "root-$ID.img"
+mkdir r
+mount -t platterfs "root-$ID.img" r
+forge_start as_user forge.py "$SCRATCH/home/m" "$(findmnt -no SOURCE r)" ext4
+expect_known
+forge_end home/m
+install -d -m 700 -o "$user" -g "$group_id" "/tmp/platterfs-$user_id"
+mkdir his
+chown "$user:" his
+for answer in '{"volumes": 5}' '{"volumes": ["none"]}' '"volumes"' \
+    '{"volumes": [], "source": "'"$SCRATCH/home"'", "folder": "'"$SCRATCH/srv"'"}'; do
+    forge_start as_user forge.py "$SCRATCH/his" none platterfs "/tmp/platterfs-$user_id/77777.sock" "$answer"
+    expect_known
+    forge_end his
+    rm "/tmp/platterfs-$user_id/77777.sock"
+done
+umount r
