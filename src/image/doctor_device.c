@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include "image/loop.h"
+#include "image/loop_attach.h"
 #include "image/sysfs.h"
 #include "util/macros.h"
 
@@ -62,13 +63,27 @@ static void check_image(struct doctor *doctor, const struct loop *loop)
 	doctor_whole_image(doctor, loop->backing, DOCTOR_ATTACHED);
 }
 
+/*
+ * A path of one name, and nothing there: the mount has been detached from its folder. That of a
+ * disk, after umount -l, has the number of the disk.
+ */
+static bool is_attached(const struct loop *loop)
+{
+	char path[LOOP_NAME_BYTES + sizeof("/dev/")];
+	dev_t device;
+	ino_t inode;
+
+	snprintf(path, sizeof(path), "/dev/%s", loop->name);
+	return strrchr(loop->backing, '/') == loop->backing &&
+	       loop_file_at(path, &device, &inode) == 0 && major(device) == 0;
+}
+
 static void check_backing(struct doctor *doctor, const struct loop *loop)
 {
 	_cleanup_fd_ int fd = open(loop->backing, O_PATH | O_CLOEXEC);
 	struct mount_entry entry;
 
-	/* A path of one name, and nothing there: the mount has been detached from its folder. */
-	if (fd < 0 && errno == ENOENT && strrchr(loop->backing, '/') == loop->backing) {
+	if (fd < 0 && errno == ENOENT && is_attached(loop)) {
 		doctor_report(doctor, FINDING_PASS, "backing", NULL,
 			      "it lies on %s of a mount that is at no folder, as platterfs attach "
 			      "makes it",

@@ -70,6 +70,16 @@ check_above() {
     volumes_unmount "$SCRATCH/v"
 }
 
+# A file whose mount is at no folder is not a volume for that.
+check_detached() {
+    disk_mount detached ext4 64M
+    image_mapped "$folder/file.img" 4M
+    loop_new "$folder/file.img" --direct-io=off
+    umount -l "$folder"
+    expect_doctor 1 '^ *FAIL.*cached twice' "$loop"
+    loop_end "$loop"
+}
+
 step "ext4"
 check_ext4
 step "xfs"
@@ -80,4 +90,5 @@ step "tmpfs"
 check_tmpfs
 step "a loop device, a mount point"
 check_above
+check_detached
 expect_refused 1 "[Nn]o such" "$PLATTERFS" doctor "$SCRATCH/nowhere"
