@@ -237,6 +237,8 @@ static int options_of_user(const struct helper_options *helper, struct mount_opt
 	r = options_parse(options, helper->daemon, ret_error);
 	if (r == 0)
 		r = options_parse(options, helper->filesystem, ret_error);
+	if (r == 0 && helper->mountpoint)
+		r = options_parse(options, helper->mountpoint, ret_error);
 	return r < 0 ? r : options_check(options, ret_error);
 }
 

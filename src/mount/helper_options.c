@@ -40,7 +40,7 @@ static bool is_read_only(const char *option)
 	       strcmp(option, "read-only") == 0;
 }
 
-/* Who may use a FUSE mount says nothing here, where it is a device that is used. */
+/* Who may use a FUSE mount says nothing where it is a device that is used. */
 static bool is_of_mountpoint(const char *option)
 {
 	return strcmp(option, "allow_other") == 0 || strcmp(option, "allow_root") == 0 ||
@@ -78,7 +78,7 @@ static int option_take(struct helper_options *options, const char *option, const
 		return 0;
 	}
 	if (is_of_mountpoint(option))
-		return 0;
+		return list_add(&options->mountpoint, raw, length);
 	if (is_read_only(option))
 		options->read_only = true;
 	else if (strcmp(option, "noauto") != 0 && is_daemons(option))
@@ -127,6 +127,7 @@ void helper_options_destroy(struct helper_options *options)
 {
 	free(options->daemon);
 	free(options->filesystem);
+	free(options->mountpoint);
 	free(options->type);
 	*options = (struct helper_options){0};
 }

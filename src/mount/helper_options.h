@@ -11,6 +11,7 @@
 struct helper_options {
 	char *daemon;     /* comma-separated, as they were written; never NULL */
 	char *filesystem; /* likewise */
+	char *mountpoint; /* who may use a FUSE mount; NULL: nothing said */
 	char *type;       /* fstype=; NULL: whatever is in it */
 	bool read_only;   /* ro */
 	bool check;       /* fsck: repair what can safely be repaired before mounting */

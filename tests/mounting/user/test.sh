@@ -82,6 +82,9 @@ chown "$user:" home/key home/wrong
 expect_fails "key" "$(line luks.img keyfile="$SCRATCH/home/wrong")"
 expect_fails "no filesystem" "$(line luks.img keyfile="$SCRATCH/home/key")"
 expect_fails "squashfs" "$(line data.img fstype=squashfs)"
+# fusermount3 has the last word, but is asked.
+grep -q ^user_allow_other /etc/fuse.conf ||
+    expect_fails "user_allow_other" "$(line data.img allow_other)"
 expect_fails "option fsck: needs root" "$(line data.img fsck)"
 chown root: home/m
 expect_fails "m: no right to write in it" "$(line data.img rw)"
