@@ -22,6 +22,8 @@ enum {
 /* Entries of a GPT are a multiple of 128 bytes, and there are 128 of them. */
 #define GPT_ENTRIES_LIMIT (1 * MIB)
 
+static const char reason_absurd[] = "its GPT has an absurd number of entries";
+
 struct copy {
 	int from_fd, to_fd;
 	uint64_t size_bytes;
@@ -62,14 +64,24 @@ static int copy_sectors(const struct copy *copy, uint64_t sector, uint64_t lengt
 
 /* GPT ---------------------------------------------------------------------- */
 
+static bool is_absurd(const char *header)
+{
+	return (uint64_t)le32_load(header + 80) * le32_load(header + 84) > GPT_ENTRIES_LIMIT;
+}
+
+static bool is_gpt(const char *header)
+{
+	return memcmp(header, "EFI PART", 8) == 0;
+}
+
 static int copy_entries(const struct copy *copy, const char *header)
 {
 	const uint64_t bytes = (uint64_t)le32_load(header + 80) * le32_load(header + 84);
 	const uint64_t length = round_up(bytes, PARTITION_SECTOR_BYTES);
 	char first[PARTITION_SECTOR_BYTES];
 
-	if (bytes > GPT_ENTRIES_LIMIT) {
-		*copy->ret_reason = "its GPT has an absurd number of entries";
+	if (is_absurd(header)) {
+		*copy->ret_reason = reason_absurd;
 		return -EINVAL;
 	}
 	return bytes > 0 && is_inside(copy, le64_load(header + 72), length)
@@ -85,7 +97,28 @@ static int copy_gpt(const struct copy *copy, uint64_t sector)
 	if (!is_inside(copy, sector, sizeof(header)))
 		return 0;
 	r = copy_sectors(copy, sector, sizeof(header), header);
-	return r < 0 || memcmp(header, "EFI PART", 8) != 0 ? r : copy_entries(copy, header);
+	return r < 0 || !is_gpt(header) ? r : copy_entries(copy, header);
+}
+
+/*
+ * libblkid looks for a header in both places, and allocates what it says. One may have come into
+ * the copy as another table's sector, too, or have changed between two reads.
+ */
+static int check_headers(const struct copy *copy)
+{
+	const uint64_t places[] = {1, copy->size_bytes / PARTITION_SECTOR_BYTES - 1};
+	char header[PARTITION_SECTOR_BYTES];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+		if (pread(copy->to_fd, header, sizeof(header),
+			  (off_t)(places[i] * PARTITION_SECTOR_BYTES)) != sizeof(header))
+			return -EIO;
+		if (is_gpt(header) && is_absurd(header)) {
+			*copy->ret_reason = reason_absurd;
+			return -EINVAL;
+		}
+	}
+	return 0;
 }
 
 int partition_sectors_copy_second(int fd, uint64_t size_bytes,
@@ -96,7 +129,9 @@ int partition_sectors_copy_second(int fd, uint64_t size_bytes,
 				  .size_bytes = size_bytes,
 				  .ret_reason = ret_reason};
 
-	return copy_gpt(&copy, size_bytes / PARTITION_SECTOR_BYTES - 1);
+	int r = copy_gpt(&copy, size_bytes / PARTITION_SECTOR_BYTES - 1);
+
+	return r < 0 ? r : check_headers(&copy);
 }
 
 /* MBR ---------------------------------------------------------------------- */
@@ -148,7 +183,9 @@ static int copy_table(struct copy *copy, const char *mbr, bool *ret_gpt)
 		if (is_container(entry))
 			r = copy_chain(copy, le32_load(entry + 8));
 	}
-	return r == 0 && *ret_gpt ? copy_gpt(copy, 1) : r;
+	if (r == 0 && *ret_gpt)
+		r = copy_gpt(copy, 1);
+	return r < 0 ? r : check_headers(copy);
 }
 
 static int copy_make(uint64_t size_bytes)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "image/partitions.h"
@@ -134,6 +135,70 @@ static void test_gpt_absurd(void **state)
 	number_put(SECTOR + 80, 0x1000000, 4);
 	assert_int_equal(partitions_of(IMAGE_BYTES), -EINVAL);
 	assert_non_null(strstr(reason, "absurd"));
+}
+
+/* CRC-32 as a GPT has it. */
+static uint32_t checksum(const unsigned char *bytes, size_t length)
+{
+	uint32_t sum = ~0u;
+
+	for (size_t i = 0; i < 8 * length; i++)
+		sum = sum >> 1 ^ ((sum ^ bytes[i / 8] >> i % 8) & 1 ? 0xedb88320u : 0);
+	return ~sum;
+}
+
+/* The last sector as a header of 3.4 GiB of entries, which libblkid would believe. */
+static void absurd_put(uint64_t last)
+{
+	static const unsigned char start[16] = {'E', 'F', 'I', ' ', 'P', 'A', 'R',
+						'T', 0,   0,   1,   0,   92};
+	unsigned char header[92];
+	int fd = open("image", O_RDONLY);
+
+	assert_true(fd >= 0);
+	bytes_put(last * SECTOR, start, sizeof(start));
+	number_put(last * SECTOR + 24, last, 8);
+	number_put(last * SECTOR + 32, 1, 8);
+	number_put(last * SECTOR + 40, 34, 8);
+	number_put(last * SECTOR + 48, last - 1, 8);
+	number_put(last * SECTOR + 72, 2, 8);
+	number_put(last * SECTOR + 80, 28000000, 4);
+	number_put(last * SECTOR + 84, 128, 4);
+	assert_int_equal(pread(fd, header, sizeof(header), (off_t)(last * SECTOR)), sizeof(header));
+	number_put(last * SECTOR + 16, checksum(header, sizeof(header)), 4);
+	close(fd);
+}
+
+static uint64_t memory_most(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return (uint64_t)usage.ru_maxrss * KIB;
+}
+
+/* The same, in a sector that comes into the copy as one of logical partitions, or as entries. */
+static void test_gpt_absurd_elsewhere(void **state)
+{
+	const uint64_t size_bytes = 4096 * MIB, last = size_bytes / SECTOR - 1;
+	const uint64_t memory = memory_most();
+
+	file_make("image", IMAGE_BYTES);
+	assert_int_equal(truncate("image", (off_t)size_bytes), 0);
+	absurd_put(last);
+	entry_put(0, 0, 0xee, 1, UINT32_MAX);
+	entry_put(0, 1, 0x05, (uint32_t)last, 1);
+	assert_int_equal(partitions_of(size_bytes), -EINVAL);
+	assert_non_null(strstr(reason, "absurd"));
+
+	entry_put(0, 1, 0, 0, 0);
+	bytes_put(SECTOR, "EFI PART", 8);
+	number_put(SECTOR + 72, last, 8);
+	number_put(SECTOR + 80, 4, 4);
+	number_put(SECTOR + 84, 128, 4);
+	assert_int_equal(partitions_of(size_bytes), -EINVAL);
+	assert_non_null(strstr(reason, "absurd"));
+	assert_true(memory_most() - memory < 512 * MIB);
 }
 
 static void test_gpt_empty(void **state)
@@ -268,11 +333,17 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCRATCH_TEST(test_gpt),        SCRATCH_TEST(test_gpt_from_its_copy),
-		SCRATCH_TEST(test_gpt_absurd), SCRATCH_TEST(test_gpt_empty),
-		SCRATCH_TEST(test_mbr),        SCRATCH_TEST(test_none),
-		SCRATCH_TEST(test_flaws),      SCRATCH_TEST(test_chains),
-		SCRATCH_TEST(test_noise),      cmocka_unit_test(test_names),
+		SCRATCH_TEST(test_gpt_absurd_elsewhere),
+		SCRATCH_TEST(test_gpt),
+		SCRATCH_TEST(test_gpt_from_its_copy),
+		SCRATCH_TEST(test_gpt_absurd),
+		SCRATCH_TEST(test_gpt_empty),
+		SCRATCH_TEST(test_mbr),
+		SCRATCH_TEST(test_none),
+		SCRATCH_TEST(test_flaws),
+		SCRATCH_TEST(test_chains),
+		SCRATCH_TEST(test_noise),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
