@@ -143,7 +143,7 @@ int volume_grow(struct volume *volume, const struct volume_options *options,
  * writer has not heard of it. An image that was deleted while it was in use is nothing to fail for:
  * its owner wanted it gone.
  */
-static int volume_flush(struct volume *volume)
+int volume_finish(struct volume *volume)
 {
 	const char *reason = NULL;
 	int r;
@@ -170,7 +170,7 @@ void volume_join(struct volume *volume, struct volume *other)
 	pthread_mutex_unlock(&beside_mutex);
 }
 
-static void volume_leave(struct volume *volume)
+void volume_leave(struct volume *volume)
 {
 	struct volume *before = volume;
 
@@ -183,16 +183,12 @@ static void volume_leave(struct volume *volume)
 	pthread_mutex_unlock(&beside_mutex);
 }
 
-int volume_close(struct volume *volume)
+void volume_close(struct volume *volume)
 {
-	int r = volume_flush(volume);
-
-	volume_leave(volume);
 	range_lock_destroy(&volume->ranges);
 	sectors_free(volume->sectors);
 	volume->sectors = NULL;
 	image_close(&volume->image);
-	return r;
 }
 
 static void count_error(struct volume *volume, const char *what, int error)

@@ -78,16 +78,20 @@ int volume_open(struct volume *volume, const struct volume_options *options,
 
 /*
  * Two windows of one open image (image_share()): a flush is for all of its bytes, and so is one
- * that failed. `volume` was just opened, and stays in that company until it is closed.
+ * that failed. `volume` was just opened, and stays in that company until volume_leave(), which
+ * comes after its last flush.
  */
 void volume_join(struct volume *volume, struct volume *other);
+void volume_leave(struct volume *volume);
 
 /*
- * Flushes unless read-only or failed, and closes. 0 if all that was ever written is on the device;
- * or the negative errno of the first write or flush that failed, -ENOSPC if the disk was full at
- * some time, or -EIO if the image is not what it was.
+ * The last flush before volume_close(), unless it is read-only or has failed. 0 if all that was
+ * ever written is on the device; or the negative errno of the first write or flush that failed,
+ * -ENOSPC if the disk was full at some time, or -EIO if the image is not what it was.
  */
-int volume_close(struct volume *volume);
+int volume_finish(struct volume *volume);
+/* Does not flush; the volume is in nobody's company. */
+void volume_close(struct volume *volume);
 
 /*
  * Size that the volume of an image of `image_bytes` has: of whole encryption sectors, behind the

@@ -286,9 +286,11 @@ static int node_close_last(struct names *names, struct node *node)
 	int r;
 
 	passthrough_end(node, names->lanes->fuse_fd);
+	r = volume_finish(&node->volume);
+	/* Not before: if that failed, it concerns who was opened meanwhile, too. */
 	if (node->sharing)
 		sharing_leave(node);
-	r = volume_close(&node->volume);
+	volume_close(&node->volume);
 	if (node->sharing)
 		sharing_close(names, node);
 	return r;

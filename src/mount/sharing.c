@@ -169,7 +169,7 @@ void sharing_join(struct node *node)
 	pthread_mutex_lock(&sharing->mutex);
 	if (node->volume.discard == DISCARD_PUNCH)
 		allow_holes(sharing);
-	/* Not one whose volume is just being opened or closed. */
+	/* Not one whose volume is just being opened, or has had its last flush. */
 	for (other = sharing->nodes; other && !other->joined; other = other->beside)
 		;
 	if (other)
@@ -182,6 +182,7 @@ void sharing_leave(struct node *node)
 {
 	pthread_mutex_lock(&node->sharing->mutex);
 	node->joined = false;
+	volume_leave(&node->volume);
 	pthread_mutex_unlock(&node->sharing->mutex);
 }
 

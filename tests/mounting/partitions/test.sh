@@ -344,6 +344,23 @@ bytes write v/gpt.img.p2 0 4096 1 dsync
 exec 7>&- 8>&-
 poll 5 "p1 to be closed" state_is gpt.img.p1 closed
 bytes write v/gpt.img.p1 0 4096 1 dsync
+
+step "so is that of a close, to who was opened meanwhile"
+exec 8<>v/gpt.img.p1
+bytes write @8 0 4096 2
+: >fault.slow
+exec 8>&-
+poll 5 "p1 to flush" test -e fault.slowed
+exec 9<>v/gpt.img.p2
+bytes write @9 0 4096 2
+: >fault.sync
+rm fault.slow
+poll 5 "p2 to fail" state_is gpt.img.p2 failed
+rm fault.sync
+expect_errno EIO bytes fsync @9
+exec 9>&-
+poll 5 "p2 to be closed" state_is gpt.img.p2 closed
+bytes write v/gpt.img.p2 0 4096 1 dsync
 volumes_unmount_failed "$SCRATCH/v"
 
 step "holes in one are no surprise to the others"
