@@ -2,10 +2,10 @@
 /*
  * A disk that fails on demand, for LD_PRELOAD, in what does not go through io_uring: while
  * $PLATTERFS_FAULT.sync exists, fsync(2) and fdatasync(2) give EIO; while $PLATTERFS_FAULT.write
- * exists, the pwrite family does, while $PLATTERFS_FAULT.truncate does, ftruncate(2). Each failure is noted by one
- * byte appended to $PLATTERFS_FAULT.count. While $PLATTERFS_FAULT.slow exists, a flush does not
- * return, and $PLATTERFS_FAULT.slowed says so; while $PLATTERFS_FAULT.crawl exists, each pwrite(2)
- * takes 50 ms.
+ * exists, the pwrite family does, while $PLATTERFS_FAULT.truncate does, ftruncate(2). Each failure
+ * is noted by one byte appended to $PLATTERFS_FAULT.count. While $PLATTERFS_FAULT.slow exists, a
+ * flush does not return, and $PLATTERFS_FAULT.slowed says so; while $PLATTERFS_FAULT.crawl exists,
+ * each pwrite(2) takes 50 ms.
  */
 #include <dlfcn.h>
 #include <errno.h>
