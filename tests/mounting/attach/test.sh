@@ -126,7 +126,7 @@ expect_refused 1 "No such file" "$PLATTERFS" attach missing.img
 expect_refused 1 "not a regular file" "$PLATTERFS" attach "$SCRATCH"
 expect_refused 2 "option foo: unknown" "$PLATTERFS" attach -o foo "a-$ID.img"
 expect_refused 1 "not attached" "$PLATTERFS" detach "a-$ID.img"
-expect_refused 1 "not a loop device" "$PLATTERFS" detach "$(findmnt -no SOURCE -T / | grep ^/dev || echo /dev/null)"
+expect_refused 1 "not a loop device" "$PLATTERFS" detach "$(findmnt -nvo SOURCE -T / | grep ^/dev || echo /dev/null)"
 platterfs mount "a-$ID.img" v
 expect_refused 1 "already|served|not attached" "$PLATTERFS" detach "a-$ID.img"
 loop_new "v/a-$ID.img"
