@@ -336,9 +336,11 @@ check_loops() {
     loop_new "$SCRATCH/at-file" --direct-io=on
     platterfs resize "$image" 6M >said
     expect_equal "size of $loop" "$(blockdev --getsize64 "$loop")" 6291456
+    undo "while umount $loop 2>/dev/null; do :; done"
+    mount --bind /dev/null "$loop"
     expect_refused 1 "a loop device on it cannot be opened, and keeps its old size" \
-        unshare --mount bash -c 'mount --bind /dev/null "$1" && exec "${@:2}"' - \
-        "$loop" "$PLATTERFS" resize "$image" 8M
+        "$PLATTERFS" resize "$image" 8M
+    umount "$loop"
     size_is 8388608
     expect_equal "size of $loop" "$(blockdev --getsize64 "$loop")" 6291456
     platterfs resize "$image" 8M >said
