@@ -6,24 +6,41 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/mounts.h"
+#include "util/macros.h"
 #include "util/size.h"
+#include "util/text.h"
+
+/* Names are whatever somebody has called his files, and the daemon may be another user's. */
+static __attribute__((format(printf, 1, 2))) void print_line(const char *format, ...)
+{
+	_cleanup_free_ char *line = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&line, format, arguments) < 0)
+		line = NULL;
+	va_end(arguments);
+	if (line)
+		puts(text_tame(line));
+}
 
 static void print_volume(struct json_object *volume)
 {
 	char size[SIZE_TEXT_BYTES];
 
 	size_format(mounts_number(volume, "size"), size);
-	printf("  %-24s %-7s %9s  %10" PRIu64 " reads %10" PRIu64 " writes %8" PRIu64
-	       " flushes %4" PRIu64 " errors%s%s\n",
-	       mounts_text(volume, "name"), mounts_text(volume, "state"), size,
-	       mounts_number(volume, "reads"), mounts_number(volume, "writes"),
-	       mounts_number(volume, "flushes"), mounts_number(volume, "errors"),
-	       *mounts_text(volume, "last_error") ? "; last: " : "",
-	       mounts_text(volume, "last_error"));
+	print_line("  %-24s %-7s %9s  %10" PRIu64 " reads %10" PRIu64 " writes %8" PRIu64
+		   " flushes %4" PRIu64 " errors%s%s",
+		   mounts_text(volume, "name"), mounts_text(volume, "state"), size,
+		   mounts_number(volume, "reads"), mounts_number(volume, "writes"),
+		   mounts_number(volume, "flushes"), mounts_number(volume, "errors"),
+		   *mounts_text(volume, "last_error") ? "; last: " : "",
+		   mounts_text(volume, "last_error"));
 }
 
 static void print_mount(struct json_object *mount)
@@ -33,12 +50,13 @@ static void print_mount(struct json_object *mount)
 	char memory[SIZE_TEXT_BYTES];
 
 	size_format(mounts_number(mount, "memory_bytes"), memory);
-	printf("%s: %s%s%s%s%s\n  engine %s, transport %s, %" PRIu64 " lanes, %s%s\n",
-	       mounts_place(mount), mounts_text(mount, "source"), *type ? ", " : "", type,
-	       *type && *device ? " on " : "", *type ? device : "", mounts_text(mount, "engine"),
-	       mounts_text(mount, "transport"), mounts_number(mount, "lanes"), memory,
-	       strcmp(mounts_text(mount, "memory_locked"), "true") == 0 ? " locked"
-									: " not locked");
+	print_line("%s: %s%s%s%s%s", mounts_place(mount), mounts_text(mount, "source"),
+		   *type ? ", " : "", type, *type && *device ? " on " : "", *type ? device : "");
+	print_line("  engine %s, transport %s, %" PRIu64 " lanes, %s%s",
+		   mounts_text(mount, "engine"), mounts_text(mount, "transport"),
+		   mounts_number(mount, "lanes"), memory,
+		   strcmp(mounts_text(mount, "memory_locked"), "true") == 0 ? " locked"
+									    : " not locked");
 	if (!json_object_object_get_ex(mount, "volumes", &volumes))
 		return;
 	for (size_t i = 0; i < json_object_array_length(volumes); i++)

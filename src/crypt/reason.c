@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "crypt/reason.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "util/text.h"
 
 int reason_set(char reason[UNLOCK_REASON_BYTES], int error, const char *format, ...)
 {
@@ -13,8 +14,6 @@ int reason_set(char reason[UNLOCK_REASON_BYTES], int error, const char *format, 
 	vsnprintf(reason, UNLOCK_REASON_BYTES, format, arguments);
 	va_end(arguments);
 	/* Names in a header are whatever somebody has written there. */
-	for (; *reason; reason++)
-		if (iscntrl((unsigned char)*reason))
-			*reason = '?';
+	text_tame(reason);
 	return error;
 }

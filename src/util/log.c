@@ -12,6 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "util/text.h"
+
 enum {
 	LINE_BYTES = 512
 };
@@ -129,6 +131,7 @@ void log_line(int priority, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	text_tame(text);
 	if (keeping && kept_fd >= 0)
 		log_put(priority, text);
 	else

@@ -39,6 +39,23 @@ check_shown() {
     expect_equal "size of an empty image" "$(stat -c %s v/empty)" 0
 }
 
+# A name forges no line, and no terminal obeys it. "status --json" has it as it is.
+check_names_in_text() {
+    local name=$'esc\e[31m\nforged: x'
+    mkdir names
+    image_sparse "names/$name" 4K
+    volumes_mount_logged daemon rw "$SCRATCH/names" "$SCRATCH/v"
+    bytes open "v/$name" rw
+    platterfs status "$SCRATCH/v" >status.out
+    expect_equal "name in JSON" \
+        "$(platterfs status --json "$SCRATCH/v" | jq -r '.mounts[].volumes[].name')" "$name"
+    volumes_unmount "$SCRATCH/v"
+    cat status.out daemon.log
+    not grep -q -e $'\e' -e '^forged' status.out daemon.log || fail "as it is"
+    grep -qF 'esc?[31m?forged: x' status.out || fail "status does not show the image"
+    grep -qF 'esc?[31m?forged: x: not mapped' daemon.log || fail "the log does not name the image"
+}
+
 # Two names of one image: the second writer is refused, or sees what the first one wrote.
 check_hardlink() {
     exec 8<>v/a.img
@@ -127,6 +144,8 @@ for mode in "${MODES[@]}"; do
     check_race
     volumes_unmount "$SCRATCH/v"
 done
+step "names in texts"
+check_names_in_text
 step "a FIFO, a device, a folder's link alone"
 mkdir -p s
 expect_refused 1 "" "$PLATTERFS" mount folder/fifo "$SCRATCH/s"
