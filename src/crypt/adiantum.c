@@ -14,10 +14,10 @@
 
 #include "crypt/chacha.h"
 #include "crypt/cipher.h"
-#include "util/little_endian.h"
 #include "crypt/nh.h"
 #include "crypt/poly1305.h"
 #include "crypt/secret.h"
+#include "util/little_endian.h"
 #include "util/macros.h"
 
 enum {
