@@ -104,14 +104,6 @@ containers_ended() {
     not pgrep --runstates D,R,S --euid "$user_id" --exact conmon
 }
 
-# Loop devices of this image, as in mounting.sh.
-loops_on() { # IMAGE
-    local backing
-    for backing in /sys/block/loop*/loop/backing_file; do
-        [[ $(cat "$backing" 2>/dev/null) != "/${1##*/}" ]] || basename "${backing%/loop/backing_file}"
-    done
-}
-
 # Root cannot look into a user's mount.
 mounted() { # FOLDER
     grep -qF " $SCRATCH/$1 " /proc/self/mountinfo
