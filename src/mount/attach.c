@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,19 +10,8 @@
 #include "image/image.h"
 #include "mount/holder.h"
 #include "mount/options.h"
+#include "util/error.h"
 #include "util/macros.h"
-
-static __attribute__((format(printf, 3, 4))) int refuse(char **ret_error, int error,
-							const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	if (vasprintf(ret_error, format, arguments) < 0)
-		*ret_error = NULL;
-	va_end(arguments);
-	return error;
-}
 
 static int refuse_held(const char *image, char **ret_error)
 {
@@ -31,10 +19,10 @@ static int refuse_held(const char *image, char **ret_error)
 	int r;
 
 	if (holder_find(image, &holder) < 0)
-		return refuse(ret_error, -EBUSY, "in use by another program");
-	r = refuse(ret_error, -EBUSY, "in use: %s%s, by process %d",
-		   holder.hidden ? "attached or mounted already" : "served at ",
-		   holder.hidden ? "" : holder.mountpoint, holder.pid);
+		return error_set(ret_error, -EBUSY, "in use by another program");
+	r = error_set(ret_error, -EBUSY, "in use: %s%s, by process %d",
+		      holder.hidden ? "attached or mounted already" : "served at ",
+		      holder.hidden ? "" : holder.mountpoint, holder.pid);
 	holder_destroy(&holder);
 	return r;
 }
@@ -48,9 +36,9 @@ static int check_options(const struct attach_request *request, char **ret_error)
 	options_init(&options);
 	r = request->options ? options_parse(&options, request->options, ret_error) : 0;
 	if (r == 0 && options.image.partitions)
-		r = refuse(ret_error, -EINVAL,
-			   "option partitions: is for platterfs mount; here start= and length= "
-			   "choose one, and attach --partscan has them all");
+		r = error_set(ret_error, -EINVAL,
+			      "option partitions: is for platterfs mount; here start= and length= "
+			      "choose one, and attach --partscan has them all");
 	options_destroy(&options);
 	return r;
 }
@@ -67,7 +55,7 @@ static int check_image(const struct attach_request *request, char **ret_error)
 		image_close(&image);
 	if (r == -EBUSY)
 		return refuse_held(request->image, ret_error);
-	return r < 0 && reason ? refuse(ret_error, r, "%s", reason) : r;
+	return r < 0 && reason ? error_set(ret_error, r, "%s", reason) : r;
 }
 
 static int attach_loop(const struct attach_request *request, struct attached *attached,
@@ -90,7 +78,7 @@ static int attach_loop(const struct attach_request *request, struct attached *at
 		return 0;
 	}
 	serving_end(&attached->serving);
-	return refuse(ret_error, r, "loop device: %s", reason ? reason : strerror(-r));
+	return error_set(ret_error, r, "loop device: %s", reason ? reason : strerror(-r));
 }
 
 int attach(const struct attach_request *request, struct attached *ret_attached, char **ret_error)
@@ -99,7 +87,7 @@ int attach(const struct attach_request *request, struct attached *ret_attached, 
 
 	*ret_error = NULL;
 	if (geteuid() != 0)
-		return refuse(ret_error, -EPERM, "needs root, as every loop device does");
+		return error_set(ret_error, -EPERM, "needs root, as every loop device does");
 	r = check_options(request, ret_error);
 	if (r == 0)
 		r = check_image(request, ret_error);
@@ -108,10 +96,11 @@ int attach(const struct attach_request *request, struct attached *ret_attached, 
 	r = serving_start(request->image, request->options, request->read_only,
 			  &ret_attached->serving, ret_error);
 	if (r < 0 && r != -ECANCELED && !*ret_error)
-		return refuse(ret_error, r,
-			      "its daemon could not open it: %s; its line in the system log says "
-			      "why",
-			      strerror(-r));
+		return error_set(
+			ret_error, r,
+			"its daemon could not open it: %s; its line in the system log says "
+			"why",
+			strerror(-r));
 	return r < 0 ? r : attach_loop(request, ret_attached, ret_error);
 }
 
@@ -157,10 +146,10 @@ static int find_device(const char *argument, struct loop_device *ret_device, cha
 		return -errno;
 	if (!S_ISBLK(status.st_mode)) {
 		r = find_by_image(argument, ret_device);
-		return r == -ENOENT ? refuse(ret_error, r, "not attached") : r;
+		return r == -ENOENT ? error_set(ret_error, r, "not attached") : r;
 	}
 	r = loop_open(argument, ret_device);
-	return r == -ENOTBLK ? refuse(ret_error, r, "not a loop device") : r;
+	return r == -ENOTBLK ? error_set(ret_error, r, "not a loop device") : r;
 }
 
 /* A loop device that somebody has put on a volume that all can see is not ours to take down. */
@@ -173,12 +162,12 @@ static int find_serving(const struct loop_device *loop, struct serving *ret_serv
 	int r = loop_file(loop, &on, &inode);
 
 	if (r == -ENXIO)
-		return refuse(ret_error, r, "nothing is attached there");
+		return error_set(ret_error, r, "nothing is attached there");
 	if (r == 0)
 		r = serving_image(on, &image);
 	if (r == 0)
 		r = serving_find(on, ret_serving);
-	return r < 0 ? refuse(ret_error, r, "not attached by platterfs attach") : 0;
+	return r < 0 ? error_set(ret_error, r, "not attached by platterfs attach") : 0;
 }
 
 static int detach_loop(struct loop_device *loop, struct serving *serving, char **ret_error)
@@ -188,15 +177,15 @@ static int detach_loop(struct loop_device *loop, struct serving *serving, char *
 
 	if (lost == -EBUSY) {
 		close(serving->end_fd);
-		return refuse(ret_error, lost, "in use: unmount it and close it first");
+		return error_set(ret_error, lost, "in use: unmount it and close it first");
 	}
 	r = serving_end(serving);
 	if (r == -ECONNRESET)
-		return refuse(ret_error, -EIO,
-			      "detached, but its daemon died before it had flushed");
+		return error_set(ret_error, -EIO,
+				 "detached, but its daemon died before it had flushed");
 	return r < 0 || lost < 0
-		       ? refuse(ret_error, -EIO,
-				"detached, but a write or the last flush failed: see the log")
+		       ? error_set(ret_error, -EIO,
+				   "detached, but a write or the last flush failed: see the log")
 		       : 0;
 }
 

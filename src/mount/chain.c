@@ -16,6 +16,7 @@
 #include "mount/driver.h"
 #include "mount/mountpoint.h"
 #include "util/log.h"
+#include "util/error.h"
 #include "util/macros.h"
 
 /* A driver whose volume is gone has nothing to do but to end. */
@@ -200,7 +201,7 @@ int chain_run(const struct chain_request *request, char **ret_error)
 	ended = take_down(&chain);
 	chain_socket_close(&chain.socket, ended);
 	if (r == 0 && ended < 0)
-		return chain_refuse(ret_error, ended,
-				    "unmounted, but not everything is on the device");
+		return error_set(ret_error, ended,
+				 "unmounted, but not everything is on the device");
 	return r;
 }

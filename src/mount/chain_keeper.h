@@ -46,10 +46,6 @@ struct chain {
 	struct chain_socket socket;
 };
 
-/* chain_check.c: the reason as *ret_error, to be freed. Returns `error`. */
-int chain_refuse(char **ret_error, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 /* chain_check.c: a driver that is not installed is refused. */
 int chain_check_driver(const struct driver *driver, char **ret_error);
 int chain_refuse_type(char **ret_error, const char *how, const char *type);

@@ -15,6 +15,7 @@
 #include "mount/driver.h"
 #include "mount/mountpoint.h"
 #include "util/log.h"
+#include "util/error.h"
 #include "util/macros.h"
 
 /* The volume ---------------------------------------------------------------- */
@@ -100,10 +101,10 @@ static int choose(struct chain *chain, const char *found, char **ret_error)
 	const char *wanted = chain->request->type;
 
 	if (!*found)
-		return chain_refuse(ret_error, -EINVAL,
-				    "no filesystem is known in it: a new volume, or a wrong key");
+		return error_set(ret_error, -EINVAL,
+				 "no filesystem is known in it: a new volume, or a wrong key");
 	if (strcmp(found, "gpt") == 0 || strcmp(found, "dos") == 0)
-		return chain_refuse(
+		return error_set(
 			ret_error, -EINVAL,
 			"holds a partition table (%s): -o start=BYTES,length=BYTES serves one "
 			"partition",
@@ -112,7 +113,7 @@ static int choose(struct chain *chain, const char *found, char **ret_error)
 	if (!chain->driver)
 		return chain_refuse_type(ret_error, "holds", found);
 	if (wanted && driver_find(wanted) != chain->driver)
-		return chain_refuse(ret_error, -EINVAL, "holds %s, not %s", found, wanted);
+		return error_set(ret_error, -EINVAL, "holds %s, not %s", found, wanted);
 	return chain_check_driver(chain->driver, ret_error);
 }
 
@@ -176,10 +177,10 @@ static int wait_mounted(struct chain *chain, char **ret_error)
 	if (chain->driving.ended)
 		chain_wait_said(chain);
 	if (chain->asked)
-		return chain_refuse(ret_error, -EINTR, "interrupted");
+		return error_set(ret_error, -EINTR, "interrupted");
 	chain->said[strcspn(chain->said, "\n")] = '\0';
-	return chain_refuse(ret_error, -EIO, "%s did not mount it: %s", chain->driver->program,
-			    *chain->said ? chain->said : "it does not say why");
+	return error_set(ret_error, -EIO, "%s did not mount it: %s", chain->driver->program,
+			 *chain->said ? chain->said : "it does not say why");
 }
 
 int chain_start_filesystem(struct chain *chain, char **ret_error)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +16,7 @@
 #include "mount/mountpoint.h"
 #include "mount/naming.h"
 #include "mount/refusal.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/macros.h"
 
@@ -98,17 +98,6 @@ static int fuse_mount(struct session *session, char **ret_error)
 	return r < 0 ? -EIO : 0;
 }
 
-static __attribute__((format(printf, 2, 3))) void error_text(char **ret_error, const char *format,
-							     ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	if (vasprintf(ret_error, format, arguments) < 0)
-		*ret_error = NULL;
-	va_end(arguments);
-}
-
 static unsigned cpus(int which)
 {
 	return (unsigned)max_u64((uint64_t)sysconf(which), 1);
@@ -131,8 +120,8 @@ static int plan(struct session *session, const struct engine *engine,
 
 static int plan_refused(char **ret_error)
 {
-	error_text(ret_error, "lanes= times depth= may be %d at most", LANES_REQUESTS_LIMIT);
-	return -EINVAL;
+	return error_set(ret_error, -EINVAL, "lanes= times depth= may be %d at most",
+			 LANES_REQUESTS_LIMIT);
 }
 
 static ssize_t init_read(int fd, char bytes[INIT_BYTES])
@@ -156,12 +145,10 @@ static int fuse_handshake(struct session *session, char **ret_error)
 	if (length < (ssize_t)sizeof(struct fuse_in_header))
 		return length < 0 ? (int)length : -EPROTO;
 	if (lanes->transport->commands && !amend_offers_uring((const void *)bytes)) {
-		if (session->options->transport) {
-			error_text(ret_error, "transport=fuse-uring: this kernel does not offer it "
-					      "(Linux 6.14, /sys/module/fuse/parameters/"
-					      "enable_uring)");
-			return -EOPNOTSUPP;
-		}
+		if (session->options->transport)
+			return error_set(ret_error, -EOPNOTSUPP,
+					 "transport=fuse-uring: this kernel does not offer it "
+					 "(Linux 6.14, /sys/module/fuse/parameters/enable_uring)");
 		if (plan(session, lanes->engine, &transport_dev) < 0)
 			return plan_refused(ret_error);
 	}
@@ -266,8 +253,8 @@ static int start_serving(struct session *session, char **ret_error)
 		r = slow_listen(&session->slow, session->lanes.fuse_fd,
 				session->lanes.payload_bytes);
 	if (r < 0 && options->engine)
-		error_text(ret_error, "engine=%s: %s", options->engine->name,
-			   options->engine->deep ? forbidden_by(r) : strerror(-r));
+		error_set(ret_error, r, "engine=%s: %s", options->engine->name,
+			  options->engine->deep ? forbidden_by(r) : strerror(-r));
 	if (r == 0) {
 		lock_memory();
 		r = control_start(&session->control, session);
@@ -291,7 +278,7 @@ static int mount_once(struct session *session, char **ret_error)
 	if (r < 0) {
 		fuse_said[strcspn(fuse_said, "\n")] = '\0';
 		if (fuse_said[0])
-			error_text(ret_error, "%s", fuse_said);
+			error_set(ret_error, r, "%s", fuse_said);
 		return r;
 	}
 	r = fuse_mount(session, ret_error);
@@ -331,10 +318,8 @@ static int mount_and_serve(struct session *session, char **ret_error)
 	const struct engine *engine = options->engine ? options->engine : &engine_uring;
 	int r;
 
-	if (options->transport && options->transport->commands && !engine->deep) {
-		error_text(ret_error, "transport=fuse-uring needs engine=io_uring");
-		return -EINVAL;
-	}
+	if (options->transport && options->transport->commands && !engine->deep)
+		return error_set(ret_error, -EINVAL, "transport=fuse-uring needs engine=io_uring");
 	r = options->transport ? plan(session, engine, options->transport)
 			       : plan_best(session, engine);
 	if (r < 0)
@@ -372,9 +357,7 @@ static int open_names(struct session *session, const char *source, char **ret_er
 		return 0;
 	}
 	table_destroy(&table);
-	if (reason)
-		error_text(ret_error, "%s", reason);
-	return r;
+	return reason ? error_set(ret_error, r, "%s", reason) : r;
 }
 
 static int unlock_names(struct session *session, char **ret_error)
@@ -383,7 +366,7 @@ static int unlock_names(struct session *session, char **ret_error)
 	int r = keys_unlock_all(&session->names, reason);
 
 	if (r < 0) {
-		error_text(ret_error, "%s", reason);
+		error_set(ret_error, r, "%s", reason);
 		namespace_free(&session->names);
 	}
 	return r;
@@ -404,7 +387,7 @@ int session_open(struct session *session, const char *source, const char *mountp
 		r = session_unmount(session);
 	}
 	if (r < 0)
-		error_text(ret_error, "mount point %s: %s", mountpoint, strerror(-r));
+		error_set(ret_error, r, "mount point %s: %s", mountpoint, strerror(-r));
 	if (r == 0)
 		r = open_names(session, source, ret_error);
 	if (r == 0)
