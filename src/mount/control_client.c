@@ -15,6 +15,7 @@
 #include "mount/control_socket.h"
 #include "mount/mountpoint.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 /* What 10^5 volumes have to say. */
 #define STATUS_LIMIT (64 * MIB)
@@ -102,9 +103,7 @@ static int send_passphrase(int fd, const struct passphrase *passphrase)
 static void reason_copy(const char *text, char ret_reason[UNLOCK_REASON_BYTES])
 {
 	snprintf(ret_reason, UNLOCK_REASON_BYTES, "%.*s", UNLOCK_REASON_BYTES - 1, text);
-	for (unsigned char *c = (unsigned char *)ret_reason; *c; c++)
-		if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	text_tame(ret_reason);
 }
 
 /* "ok", "ask", "busy", "failed REASON". */
