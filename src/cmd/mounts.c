@@ -121,15 +121,16 @@ static int add_one(const char *path, struct mounts *mounts, const char **ret_rea
 	uid_t user;
 	int r = mountpoint_resolve(path, &mountpoint);
 
-	if (r == 0 && mountpoint_find(mountpoint, &device, &user) == 0)
+	if (r == 0 && mountpoint_find(mountpoint, &device, &user) == 0) {
 		r = control_status(device, user, &mount);
-	else if (r == 0)
-		r = find_above(mountpoint, &mount);
-	if (r == -ENOENT)
-		*ret_reason = "not a platterfs mount";
-	if (r == 0 && !mount) {
-		*ret_reason = "its daemon does not answer";
-		r = -ETIMEDOUT;
+		if (r == -ENOENT || (r == 0 && !mount)) {
+			*ret_reason = "its daemon does not answer";
+			return -ETIMEDOUT;
+		}
+	} else {
+		r = r < 0 ? r : find_above(mountpoint, &mount);
+		if (r == -ENOENT)
+			*ret_reason = "not a platterfs mount";
 	}
 	if (r == 0)
 		json_object_array_add(mounts->list, mount);

@@ -27,6 +27,10 @@ altered() { # ROOT'S COMMAND, COMMAND...
         PATH=/usr/bin:/bin exec "$SETPRIV" --reuid='"$user_id"' --regid='"$group_id"' --clear-groups "$@"' - "$@"
 }
 
+status_read() {
+    as_user platterfs status --json "$SCRATCH/home/vol" >status.json
+}
+
 # The log of a mount that works all the same has this line.
 expect_logged() { # LINE OPTIONS COMMAND-PREFIX...
     "${@:3}" "$SETPRIV" --reuid="$user_id" --regid="$group_id" --clear-groups \
@@ -34,7 +38,8 @@ expect_logged() { # LINE OPTIONS COMMAND-PREFIX...
         >daemon.log 2>&1 &
     poll 10 "the mount" mounted home/vol
     as_user head -c 1 vol/data.img >/dev/null
-    as_user platterfs status --json "$SCRATCH/home/vol" >status.json
+    # In the foreground nobody tells when commands are answered, too.
+    poll 10 "the status" status_read
     as_user platterfs umount "$SCRATCH/home/vol"
     wait $! || fail "the daemon: $(cat daemon.log)"
     [[ -z $1 ]] || grep -qF -- "$1" daemon.log || fail "the log has no '$1': $(cat daemon.log)"
